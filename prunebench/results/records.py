@@ -1,0 +1,108 @@
+"""What a cell leaves behind: one JSON record of its pruning and one of each kind of evaluation.
+
+Records are the only thing `collect` reads. Each carries the `key` it was made from (digests of method,
+model, tokens, settings, engine version); a record whose key is no longer the wanted one is not current.
+"""
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from prunebench.files import write_text
+
+Status = Literal["ok", "diverged", "na", "error", "timeout", "oom", "rejected"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
+
+
+class CellId(_Record):
+    """Which cell: `method` includes the variant, `target` is a token."""
+
+    model: str
+    method: str
+    target: str
+    seed: int
+    protocol: str
+
+
+class Measurement(_Record):
+    """One measured quantity with what it was averaged from.
+
+    Attributes:
+        metric: `perplexity`, `acc`, `acc_norm`, `continuation`, ...
+        dataset: the text, task or prompt it was measured on.
+        value: the number; None where there is none (a continuation has `text` instead).
+        items: per-window mean negative log-likelihood in nats for perplexity (each over window-1
+            targets), per-item score for zero-shot; empty where the value is not a mean.
+        text: generated text.
+    """
+
+    metric: str
+    dataset: str
+    value: float | None = None
+    items: list[float] = []
+    text: str | None = None
+
+
+class Cost(_Record):
+    """Seconds of wall time and peak bytes: resident on the host, allocated on the device (0 on CPU)."""
+
+    seconds: float = 0.0
+    peak_host_bytes: int = 0
+    peak_device_bytes: int = 0
+
+
+class Sparsity(_Record):
+    """Zeros over prunable weights, counted by the harness.
+
+    `newly` counts only weights the method zeroed (a dense model may hold zeros of its own);
+    `blocks` has the measured sparsity of each decoder block, in order.
+    """
+
+    target: float
+    measured: float
+    newly: float
+    blocks: list[float]
+
+
+class _CellRecord(_Record):
+    cell: CellId
+    status: Status
+    reason: str = ""
+    key: dict[str, str]
+    cost: Cost = Cost()
+    provenance: dict[str, Any] = {}
+
+
+class PruneRecord(_CellRecord):
+    """How one cell was pruned. `notes` holds what a reader of the number must know (damping raised, ...)."""
+
+    sparsity: Sparsity | None = None
+    patch_sha256: str = ""
+    notes: list[str] = []
+
+
+class EvaluationRecord(_CellRecord):
+    """One kind of evaluation of one cell."""
+
+    kind: str
+    measurements: list[Measurement] = []
+
+
+Record = TypeVar("Record", bound=_CellRecord)
+
+
+def save_record(path: Path, record: _CellRecord) -> None:
+    """Write a record atomically."""
+    write_text(path, record.model_dump_json(indent=1) + "\n")
+
+
+def load_record(path: Path, kind: type[Record]) -> Record | None:
+    """Read a record; None if it is absent or damaged, which both mean: compute it again."""
+    try:
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValidationError, UnicodeDecodeError):
+        return None
