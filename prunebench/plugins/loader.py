@@ -1,0 +1,114 @@
+"""Turns `name@param=value` into something to call: finds the file, reads its header, imports it by path."""
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from prunebench.errors import PrunebenchError, unknown_name
+from prunebench.plugins.header import (
+    FRAMEWORK_PARAMS,
+    FUNCTIONS,
+    Header,
+    Kind,
+    Value,
+    find_methods,
+    parse_variant,
+    read_header,
+)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method ready to run.
+
+    Attributes:
+        name: the spec it was loaded from, variant included (`wanda@nsamples=32`).
+        header: what its file says about it.
+        kind: which of the four functions `function` is.
+        function: the function itself.
+        params: the header's defaults with the variant's values over them.
+    """
+
+    name: str
+    header: Header
+    kind: Kind
+    function: Callable[..., Any]
+    params: dict[str, Value]
+
+
+def load_method(spec: str, method_paths: Iterable[str | Path], *, allow_untrusted: bool = False) -> Method:
+    """Load a method with its variant.
+
+    Args:
+        spec: `name` or `name@param=value,...`.
+        method_paths: folders to look in.
+        allow_untrusted: run a method in this process although it was not written by a person.
+
+    Raises:
+        PrunebenchError: no such method, a broken header, an unknown parameter, a failing import, untrusted code.
+    """
+    name, values = parse_variant(spec)
+    methods = find_methods(method_paths)
+    if name not in methods:
+        raise unknown_name("method", name, methods)
+    path = methods[name]
+    header = read_header(path)
+    untrusted = header.origin != "human" or path.parent.name == "generated"
+    if untrusted and not allow_untrusted:
+        raise PrunebenchError(
+            f"{path} was not written by a person (origin {header.origin!r}), so it is not run in this process; "
+            "it needs the sandbox"
+        )
+    return Method(spec, header, header.kind, _import_function(path, header.kind), _merged(spec, header, values))
+
+
+def call_with_extras(function: Callable[..., Any], available: Mapping[str, Any], *args: Any) -> Any:
+    """Call `function(*args)` with, by name, those of `available` that its remaining parameters name."""
+    parameters = list(inspect.signature(function).parameters.values())[len(args) :]
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return function(*args, **{name: available[name] for name in named if name in available})
+
+
+def _merged(spec: str, header: Header, values: dict[str, Value]) -> dict[str, Value]:
+    merged = dict(header.params)
+    for key, value in values.items():
+        if key in FRAMEWORK_PARAMS:
+            continue
+        if key not in merged:
+            raise unknown_name("parameter", key, [*header.params, *FRAMEWORK_PARAMS], f"method {spec!r}")
+        if not _same_type(merged[key], value):
+            raise PrunebenchError(f"method {spec!r}: {key}={value} does not fit the default {merged[key]!r} in type")
+        merged[key] = float(value) if isinstance(merged[key], float) and isinstance(value, int) else value
+    return merged
+
+
+def _same_type(default: Value, value: Value) -> bool:
+    if default is None or type(default) is type(value):
+        return True
+    return isinstance(default, float) and type(value) is int
+
+
+def _import_function(path: Path, kind: Kind) -> Callable[..., Any]:
+    """Run the file as a module of its own.
+
+    The source is compiled here rather than by importlib, which may take stale bytecode for a file edited
+    twice within a second. The module is registered (dataclasses and pickle look there) under a name no
+    other file can have.
+    """
+    source = path.read_bytes()
+    identity = hashlib.sha256(str(path.resolve()).encode() + b"\0" + source).hexdigest()[:12]
+    module = ModuleType(f"prunebench_method_{path.stem}_{identity}")
+    module.__file__ = str(path.resolve())
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)
+    except Exception as error:
+        del sys.modules[module.__name__]
+        raise PrunebenchError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    name = next(name for name, value in FUNCTIONS.items() if value == kind)
+    return getattr(module, name)
