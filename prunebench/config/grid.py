@@ -1,0 +1,120 @@
+"""From a config to the explicit list of cells, and the jobs that compute them."""
+
+from dataclasses import dataclass
+
+from prunebench.config.load import DENSE_METHOD, Config
+from prunebench.errors import PrunebenchError
+from prunebench.files import digest_json
+from prunebench.layout import Sweep
+from prunebench.plugins.header import parse_variant, read_header
+from prunebench.targets import DENSE, PATTERNS, Pattern, Target
+
+_READABLE_TARGETS = 8  # so many targets are spelled out in a chunk's name before it is shortened
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The unit of results: one sweep at one target token."""
+
+    sweep: Sweep
+    target: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A combination that makes no sense, left out of the grid."""
+
+    model: str
+    method: str
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Sweeps that handle the same targets in one job each.
+
+    Snakemake wants one list of outputs per rule, so each chunk becomes a rule; `sweeps` are its wildcard's
+    values.
+    """
+
+    targets: tuple[str, ...]
+    sweeps: tuple[Sweep, ...]
+
+    @property
+    def name(self) -> str:
+        """The targets as a word for rule names and log files, different for different targets."""
+        if len(self.targets) <= _READABLE_TARGETS:
+            return "_".join(self.targets)
+        return f"{self.targets[0]}_to_{self.targets[-1]}_{digest_json(self.targets)}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All of a config's work."""
+
+    cells: tuple[Cell, ...]
+    skipped: tuple[Skipped, ...]
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """Every sweep, once, in the config's order."""
+        return tuple(dict.fromkeys(cell.sweep for cell in self.cells))
+
+
+def expand(config: Config) -> Grid:
+    """Cross models, methods, targets and seeds; leave out what a method cannot do; cut sweeps into jobs.
+
+    The dense model is always there, first, once per model: no seed and no target changes it.
+
+    Raises:
+        PrunebenchError: the config asks for methods and targets but no combination of them is possible.
+    """
+    targets = {spec: _legal_targets(spec, config) for spec in config.methods if parse_variant(spec)[0] != DENSE_METHOD}
+    skipped = tuple(
+        Skipped(model, spec, token, reason)
+        for model in config.models
+        for spec, tokens in targets.items()
+        for token, reason in tokens.items()
+        if reason
+    )
+    jobs: dict[Sweep, tuple[str, ...]] = {}
+    for model in config.models:
+        jobs[Sweep(config.protocol, model, DENSE_METHOD, config.seeds[0])] = (DENSE.token,)
+        for spec, tokens in targets.items():
+            legal = tuple(token for token, reason in tokens.items() if not reason)
+            for seed in config.seeds if legal else ():
+                jobs[Sweep(config.protocol, model, spec, seed)] = legal
+    if targets and len(jobs) == len(config.models):
+        reasons = "; ".join(dict.fromkeys(skip.reason for skip in skipped)) or "`targets` is empty"
+        raise PrunebenchError(f"config: none of the methods can do any of the targets ({reasons})")
+    cells = tuple(Cell(sweep, token) for sweep, tokens in jobs.items() for token in tokens)
+    return Grid(cells, skipped, _chunks(jobs, config.cells_per_job))
+
+
+def _legal_targets(spec: str, config: Config) -> dict[str, str]:
+    """Each target token with the reason why the method cannot do it, empty if it can."""
+    patterns = _patterns(spec, config)
+    reasons = {}
+    for token in config.targets:
+        pattern = Target.parse(token).pattern
+        possible = pattern in patterns
+        reasons[token] = "" if possible else f"{spec} does {' and '.join(patterns)}, {token} is {pattern}"
+    return reasons
+
+
+def _patterns(spec: str, config: Config) -> tuple[Pattern, ...]:
+    try:
+        return tuple(read_header(config.method_files[parse_variant(spec)[0]]).patterns)
+    except PrunebenchError:
+        return PATTERNS  # a broken method: every cell of it is to show why
+
+
+def _chunks(jobs: dict[Sweep, tuple[str, ...]], cells_per_job: int) -> tuple[Chunk, ...]:
+    sweeps: dict[tuple[str, ...], list[Sweep]] = {}
+    for sweep, tokens in jobs.items():
+        step = cells_per_job or len(tokens)
+        for start in range(0, len(tokens), step):
+            sweeps.setdefault(tokens[start : start + step], []).append(sweep)
+    return tuple(Chunk(tokens, tuple(members)) for tokens, members in sweeps.items())

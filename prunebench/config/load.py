@@ -1,0 +1,90 @@
+"""From the mapping Snakemake read to a checked `Config`: every name in it exists, before any DAG is built."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from prunebench.config.protocols import Protocol
+from prunebench.config.registry import DataRegistry, ModelSpec
+from prunebench.config.schema import Settings
+from prunebench.config.strict import parse, parse_entries, read_yaml
+from prunebench.errors import PrunebenchError, unknown_name
+from prunebench.plugins.header import FRAMEWORK_PARAMS, find_methods, parse_variant, read_header
+
+DENSE_METHOD = "dense"
+
+
+class Config(Settings):
+    """The settings with what their names stand for.
+
+    Attributes:
+        model_registry: every model of the registry by name, also those not in `models`.
+        data: the registered texts and tasks.
+        protocol_spec: what `protocol` names.
+        method_files: every method file found in `method_paths`, by name.
+    """
+
+    model_registry: dict[str, ModelSpec]
+    data: DataRegistry
+    protocol_spec: Protocol
+    method_files: dict[str, Path]
+
+
+def load_config(mapping: Mapping[str, Any]) -> Config:
+    """Check a config and look up every name in it.
+
+    Raises:
+        PrunebenchError: an unknown key or name (with the nearest known one), a value out of range, a
+            duplicate, or a registry file that cannot be read.
+    """
+    settings = parse(Settings, dict(mapping), "config")
+    models_file, data_file = settings.registry.models, settings.registry.data
+    protocols_file = settings.registry.protocols
+    protocols = parse_entries(Protocol, read_yaml(protocols_file), str(protocols_file))
+    _known("protocol", [settings.protocol], protocols, protocols_file)
+    config = Config(
+        **dict(settings),
+        model_registry=parse_entries(ModelSpec, read_yaml(models_file), str(models_file)),
+        data=parse(DataRegistry, read_yaml(data_file), str(data_file)),
+        protocol_spec=protocols[settings.protocol],
+        method_files=find_methods(settings.method_paths),
+    )
+    _known("model", config.models, config.model_registry, models_file)
+    _known("task", config.zeroshot_tasks, config.data.tasks, data_file)
+    _known("text", needed_texts(config), config.data.texts, data_file)
+    if "zeroshot" in config.evaluate and not config.zeroshot_tasks:
+        raise PrunebenchError("config: `evaluate` has zeroshot but `zeroshot_tasks` is empty; name tasks or drop it")
+    for spec in config.methods:
+        _check_method(spec, config.method_files)
+    if DENSE_METHOD not in config.method_files:
+        folders = ", ".join(map(str, config.method_paths))
+        raise PrunebenchError(f"config: no dense.py in method_paths ({folders}); the dense row needs it")
+    return config
+
+
+def needed_texts(config: Config) -> tuple[str, ...]:
+    """The texts the protocol reads, each once: calibration first."""
+    protocol = config.protocol_spec
+    return tuple(dict.fromkeys([protocol.calibration.text, *protocol.perplexity.texts]))
+
+
+def _known(what: str, names: Iterable[str], known: Iterable[str], where: Path) -> None:
+    known = set(known)
+    for name in names:
+        if name not in known:
+            raise unknown_name(what, name, known, str(where))
+
+
+def _check_method(spec: str, files: Mapping[str, Path]) -> None:
+    """The method and the parameters of its variant exist. A broken method file is no mistake of the config."""
+    name, values = parse_variant(spec)
+    if name not in files:
+        raise unknown_name("method", name, files, "method_paths")
+    try:
+        header = read_header(files[name])
+    except PrunebenchError:
+        return  # its cells become `error` records
+    known = [*header.params, *FRAMEWORK_PARAMS]
+    for key in values:
+        if key not in known:
+            raise unknown_name("parameter", key, known, f"method {spec!r}")

@@ -1,0 +1,88 @@
+"""Protocols: named sets of the choices that decide what a number means.
+
+Numbers of different protocols never share a column, so everything that moves a number (dataset, crop,
+window, BOS, join string, dtype, shots) is in here and nothing of it is in the run's config.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from prunebench.config.strict import Strict
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Dtypes(Strict):
+    """The dtype a model is held in, by kind of device: half precision is fast on one and slow on the other."""
+
+    cpu: Dtype = "bfloat16"
+    cuda: Dtype = "float16"
+
+
+class Calibration(Strict):
+    """Text a method may look at.
+
+    Attributes:
+        text: name in the data registry.
+        nsamples: number of sequences.
+        seqlen: tokens per sequence.
+        selection: `document-crop` draws a random document longer than `seqlen` tokens and crops it at a
+            random place (Wanda and SparseGPT, whose documents are not concatenated).
+    """
+
+    text: str
+    nsamples: Positive = 128
+    seqlen: Positive = 2048
+    selection: Literal["document-crop"] = "document-crop"
+
+
+class Perplexity(Strict):
+    """Non-overlapping windows of one long token stream per text, the tail dropped.
+
+    Attributes:
+        texts: names in the data registry, one perplexity each.
+        window: tokens per window; each predicts window - 1 targets.
+        max_windows: use only the first so many; None = all.
+        join: what stands between documents when they are joined to one stream.
+        bos: `once` at the very beginning of the stream, at the start of `every` window, or `none`.
+    """
+
+    texts: tuple[str, ...] = Field(min_length=1)
+    window: int = Field(2048, ge=2)
+    max_windows: Positive | None = None
+    join: str = "\n\n"
+    bos: Literal["none", "once", "every"] = "once"
+
+    @field_validator("texts", mode="after")
+    @classmethod
+    def _no_text_twice(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(texts)) < len(texts):
+            raise ValueError(f"a text is there twice: {', '.join(texts)}")
+        return texts
+
+
+class Zeroshot(Strict):
+    """Settings of the lm-eval tasks: the first `limit` items (None = all), `num_fewshot` examples before each."""
+
+    limit: Positive | None = None
+    num_fewshot: int = Field(0, ge=0)
+
+
+class Generation(Strict):
+    """Greedy continuation of `prompt` by `max_new_tokens` tokens."""
+
+    prompt: str = Field("University is", min_length=1)
+    max_new_tokens: Positive = 20
+
+
+class Protocol(Strict):
+    """One entry of `config/protocols.yaml`."""
+
+    title: str
+    dtype: Dtypes = Dtypes()
+    calibration: Calibration
+    perplexity: Perplexity
+    zeroshot: Zeroshot = Zeroshot()
+    generation: Generation = Generation()

@@ -1,0 +1,98 @@
+"""The run's config: which grid to run and how; what the numbers mean is in the protocol instead."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from prunebench.config.strict import Strict
+from prunebench.targets import Target
+
+Kind = Literal["perplexity", "zeroshot", "generation"]
+
+
+# Between list items, but not before `param=value`: that goes on with a variant (wanda@nsamples=32,alpha=2).
+_SEPARATOR = re.compile(r"[,\s]++(?![A-Za-z_]\w*=)")
+
+
+def _as_list(value: Any) -> Any:
+    """`--config models=a,b` and `models: a` mean a list too."""
+    if isinstance(value, str):
+        return [word for word in _SEPARATOR.split(value) if word]
+    return [value] if isinstance(value, int) else value
+
+
+def _words(value: Any) -> Any:
+    return (
+        [str(item) if isinstance(item, int | float) else item for item in value] if isinstance(value, list) else value
+    )
+
+
+# Snakemake reads `--config models=1b` as a string but `models=125` as a number: names are strings again here.
+Names = Annotated[tuple[str, ...], BeforeValidator(_words), BeforeValidator(_as_list)]
+
+
+class Limits(Strict):
+    """What one cell may take before it becomes a `timeout` or `oom` record; None = no limit."""
+
+    cell_minutes: float | None = Field(60, gt=0)
+    memory_gb: float | None = Field(None, gt=0)
+
+
+class RegistryPaths(Strict):
+    """Where the registries lie, relative to the working directory."""
+
+    models: Path = Path("config/models.yaml")
+    data: Path = Path("config/data.yaml")
+    protocols: Path = Path("config/protocols.yaml")
+
+
+class Settings(Strict):
+    """The keys of `config/config.yaml`.
+
+    Attributes:
+        protocol: name in the protocol registry.
+        models: names in the model registry.
+        methods: file names (without `.py`) in `method_paths`, each with an optional variant after `@`.
+        targets: target tokens; the dense model's `u00` is always there and is not listed.
+        seeds: each method is run once per seed.
+        evaluate: kinds of evaluation.
+        zeroshot_tasks: names in the data registry.
+        limits: per cell.
+        cells_per_job: targets handled by one job; 0 = all targets of a sweep.
+        threads: CPU threads of one job.
+        keep_patches: keep what was pruned, so that a new evaluation need not prune again.
+        method_paths: folders searched for methods.
+        registry: the registry files.
+    """
+
+    protocol: str
+    models: Names = Field(min_length=1)
+    methods: Names = ()
+    targets: Names = ()
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_as_list)] = Field((0,), min_length=1)
+    evaluate: Annotated[tuple[Kind, ...], BeforeValidator(_as_list)] = ("perplexity", "zeroshot", "generation")
+    zeroshot_tasks: Names = ()
+    limits: Limits = Limits()
+    cells_per_job: int = Field(0, ge=0)
+    threads: int = Field(1, ge=1)
+    keep_patches: bool = True
+    method_paths: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = Field((Path("methods"),), min_length=1)
+    registry: RegistryPaths = RegistryPaths()
+
+    @field_validator("models", "methods", "targets", "seeds", "evaluate", "zeroshot_tasks", mode="after")
+    @classmethod
+    def _nothing_twice(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        for value in values:
+            if values.count(value) > 1:
+                raise ValueError(f"{value!r} is there twice")
+        return values
+
+    @field_validator("targets", mode="after")
+    @classmethod
+    def _targets_prune_something(cls, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        for token in tokens:
+            if Target.parse(token).pattern == "dense":
+                raise ValueError(f"target {token!r} is the dense model, which is always there: leave it out")
+        return tokens
