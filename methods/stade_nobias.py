@@ -1,0 +1,22 @@
+"""STADE without bias: the variance metric with the mean put back. Mecke et al., 2025, arXiv 2503.22451."""
+
+METHOD = {
+    "title": "STADE (w/o bias)",
+    "family": "unstructured",
+    "origin": "human",
+    "patterns": ["unstructured", "n:m"],
+    "needs": ["input_sq_norm", "input_mean", "input_var"],
+    "group": "row",
+    "cite": "mecke2025stade",
+}
+
+
+def score(weight, inputs):
+    """W^2 (Var + mean^2) where inputs are not centred (eq. 12), Wanda's metric after a norm.
+
+    Var + mean^2 is the mean of X^2, so this is Wanda's metric squared and its masks agree up to rounding.
+    weight: (out, in); inputs.mean, inputs.var: (in,); returns (out, in).
+    """
+    if inputs.after_norm:
+        return weight.abs() * inputs.l2_norm
+    return weight.square() * (inputs.var + inputs.mean.square())

@@ -1,0 +1,86 @@
+"""The pruning loop: block by block, each seeing what the already pruned blocks before it produce.
+
+The protocol of Wanda and SparseGPT: per block, one forward of the still dense block gathers the
+statistics of every linear, all linears are pruned, one forward of the pruned block makes the next
+block's inputs. Between blocks it is sequential, inside a block it is not.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from prunebench.engine.capture import BlockCall, capture_block_calls
+from prunebench.engine.statistics import InputStatistics
+from prunebench.models.architectures import architecture_of
+from prunebench.models.linear import LinearView, block_linears
+
+# Called once per linear with its input statistics; changes the layer in place.
+PruneLinear = Callable[[LinearView, InputStatistics], None]
+# Called after each block with (blocks done, blocks in all).
+Progress = Callable[[int, int], None]
+
+_BATCH_TOKENS = 2048  # short calibration sequences are batched up to this many tokens per forward
+
+
+@torch.no_grad()
+def prune_blocks(
+    model: nn.Module,
+    calibration: Tensor,
+    needs: list[str],
+    prune_linear: PruneLinear,
+    device: torch.device,
+    progress: Progress,
+) -> None:
+    """Prune every linear of every decoder block of `model`, in place.
+
+    Args:
+        calibration: (samples, tokens) token ids.
+        needs: statistics to gather; with none, the data never runs through the model.
+        device: blocks move there one at a time and back, so peak device memory is one block, its
+            statistics and the activations.
+    """
+    blocks = [block for _, block in architecture_of(model).blocks(model)]
+    batches = calibration.split(max(1, _BATCH_TOKENS // calibration.shape[1])) if needs else ()
+    captured = [capture_block_calls(model, blocks, ids) for ids in batches]
+    hidden = [first.to(device) for first, _ in captured]
+
+    for index, (block, groups) in enumerate(zip(blocks, block_linears(model), strict=True)):
+        home = next(block.parameters()).device
+        block.to(device)
+        calls = [block_calls[index] for _, block_calls in captured]
+        statistics = _gather(block, groups, calls, hidden, needs)
+        for group, inputs in zip(groups, statistics, strict=True):
+            for linear in group:
+                prune_linear(linear, inputs)
+        if index + 1 < len(blocks):
+            for batch, call in enumerate(calls):
+                hidden[batch] = call.run(block, hidden[batch])
+        block.to(home)
+        progress(index + 1, len(blocks))
+
+
+def _gather(
+    block: nn.Module, groups: list[list[LinearView]], calls: list[BlockCall], hidden: list[Tensor], needs: list[str]
+) -> list[InputStatistics]:
+    """One forward of the block over all batches; the statistics of each input group, in order."""
+    statistics = [InputStatistics(needs, group[0].after_norm) for group in groups]
+    batch_size = 0
+
+    def listener(inputs: InputStatistics) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        # The batch size comes from the loop below: OPT flattens fc1's input to 2-D, so x cannot tell it.
+        return lambda module, args: inputs.update(args[0], batch_size)
+
+    # The first linear of a group listens for all of them: they read the same tensor.
+    hooks = [
+        group[0].module.register_forward_pre_hook(listener(inputs))
+        for group, inputs in zip(groups, statistics, strict=True)
+    ]
+    try:
+        for states, call in zip(hidden, calls, strict=True):
+            batch_size = len(states)
+            call.run(block, states)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return statistics

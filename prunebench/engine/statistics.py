@@ -1,0 +1,82 @@
+"""Statistics of a layer's input, gathered in fp32 while calibration data streams through."""
+
+import torch
+from torch import Tensor
+
+from prunebench.errors import PrunebenchError
+
+NEEDS = ("input_sq_norm", "input_mean", "input_var", "gram")
+
+
+class InputStatistics:
+    """What a method may know of the tensor X (tokens, in) that a layer reads; all fp32.
+
+    Only what the method's `needs` names is gathered; asking for anything else is an error.
+    """
+
+    def __init__(self, needs: list[str], after_norm: bool) -> None:
+        self.after_norm = after_norm
+        self.tokens = 0
+        self.samples = 0
+        self._needs = frozenset(needs)
+        self._sums: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def update(self, x: Tensor, samples: int) -> None:
+        """Add the input (..., in) of `samples` calibration sequences."""
+        x = x.reshape(-1, x.shape[-1]).float()
+        if "input_sq_norm" in self._needs:
+            self._add("sq_norm", x.square().sum(0))
+        if "input_mean" in self._needs or "input_var" in self._needs:
+            self._update_moments(x)
+        if "gram" in self._needs:
+            if "gram" not in self._sums:
+                self._sums["gram"] = x.new_zeros(x.shape[-1], x.shape[-1])
+            self._sums["gram"].addmm_(x.T, x)
+        self.tokens += len(x)
+        self.samples += samples
+
+    def _add(self, name: str, value: Tensor) -> None:
+        self._sums[name] = self._sums[name] + value if name in self._sums else value
+
+    def _update_moments(self, x: Tensor) -> None:
+        # Chan et al.'s merge of (mean, sum of squared deviations): E[x^2] - E[x]^2 would cancel in fp32.
+        mean = x.mean(0)
+        deviations = (x - mean).square().sum(0)
+        if not self.tokens:
+            self._sums |= {"mean": mean, "deviations": deviations}
+            return
+        total = self.tokens + len(x)
+        shift = mean - self._sums["mean"]
+        self._sums["mean"] = self._sums["mean"] + shift * (len(x) / total)
+        self._sums["deviations"] += deviations + shift.square() * (self.tokens * len(x) / total)
+
+    def _get(self, name: str, need: str) -> Tensor:
+        if need not in self._needs:
+            raise PrunebenchError(f"the method reads the inputs' {name} but its METHOD['needs'] lacks {need!r}")
+        return self._sums[name]
+
+    @property
+    def sq_norm(self) -> Tensor:
+        """(in,) sum over tokens of x^2."""
+        return self._get("sq_norm", "input_sq_norm")
+
+    @property
+    def l2_norm(self) -> Tensor:
+        """(in,) sqrt of the mean over *samples* of the sum over tokens of x^2: ||X_j|| as Wanda's code scales it."""
+        return (self.sq_norm / self.samples).sqrt()
+
+    @property
+    def mean(self) -> Tensor:
+        """(in,) mean over tokens."""
+        return self._get("mean", "input_mean")
+
+    @property
+    def var(self) -> Tensor:
+        """(in,) unbiased variance over tokens."""
+        return self._get("deviations", "input_var") / max(self.tokens - 1, 1)
+
+    @property
+    def gram(self) -> Tensor:
+        """(in, in) X^T X, summed over tokens."""
+        return self._get("gram", "gram")

@@ -1,0 +1,112 @@
+"""One cell: a copy of the dense model, pruned by one method to one target, and verified."""
+
+import copy
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from prunebench.engine.sequential import Progress, prune_blocks
+from prunebench.engine.statistics import InputStatistics
+from prunebench.errors import ContractError, PrunebenchError
+from prunebench.models.linear import LinearView
+from prunebench.plugins.loader import Method, call_with_extras
+from prunebench.prune.verify import verify_pruned
+from prunebench.results.records import Sparsity
+from prunebench.sparsity.select import prune_lowest
+from prunebench.targets import Target
+
+
+@dataclass
+class PrunedCell:
+    """A pruned model, its measured sparsity, and what a reader of its numbers must know."""
+
+    model: nn.Module
+    sparsity: Sparsity
+    notes: list[str] = field(default_factory=list)
+
+
+@torch.no_grad()
+def prune_cell(
+    dense: nn.Module,
+    method: Method,
+    target: Target,
+    calibration: Tensor,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    progress: Progress = lambda done, total: None,
+) -> PrunedCell:
+    """Prune a copy of `dense`; the dense model itself is never modified.
+
+    Args:
+        calibration: (samples, tokens) token ids; unused by methods whose header needs nothing.
+        seed: for methods that draw random numbers; each layer gets its own stream, so a result does not
+            depend on what ran before.
+
+    Raises:
+        ContractError: the method broke its contract.
+        NotApplicable: the method has nothing to do on this model, or the pattern does not fit it.
+    """
+    if target.pattern not in method.header.patterns:
+        raise PrunebenchError(f"{method.name} does not do {target.label}: its patterns are {method.header.patterns}")
+    model = copy.deepcopy(dense)
+    notes: list[str] = []
+    if method.kind == "model":
+        call_with_extras(
+            method.function,
+            {**method.params, "generator": _generator(seed, "model"), "note": notes.append},
+            model, calibration, target,
+        )  # fmt: skip
+    elif method.kind in ("score", "layer"):
+        prune = _LinearPruner(method, target, seed, notes.append)
+        prune_blocks(model, calibration, method.header.needs, prune, torch.device(device), progress)
+    else:
+        raise PrunebenchError(f"{method.name} defines score_units, and unit pruning is not part of this version")
+    return PrunedCell(model, verify_pruned(dense, model, target, method.header.group), notes)
+
+
+@dataclass(frozen=True)
+class _LinearPruner:
+    """Lets a `score` or `prune_layer` method loose on one linear."""
+
+    method: Method
+    target: Target
+    seed: int
+    note: Callable[[str], None]
+
+    def __call__(self, linear: LinearView, inputs: InputStatistics) -> None:
+        extras = {
+            **self.method.params,
+            "generator": _generator(self.seed, linear.name),
+            "target": self.target,
+            "layer": linear,
+            "note": lambda text: self.note(f"{linear.name}: {text}"),
+        }
+        if self.method.kind == "score":
+            self._mask_by_score(linear, inputs, extras)
+        else:
+            result = call_with_extras(self.method.function, extras, linear, inputs, self.target)
+            weight, bias = result if isinstance(result, tuple) else (result, None)
+            self._check_shape(linear, "weight", weight, linear.weight)
+            linear.write(weight, bias)
+
+    def _mask_by_score(self, linear: LinearView, inputs: InputStatistics, extras: dict[str, object]) -> None:
+        # fp32, because W**2 of a small 16-bit weight underflows to zero.
+        saliency = call_with_extras(self.method.function, extras, linear.weight.float(), inputs)
+        self._check_shape(linear, "saliency", saliency, linear.weight)
+        pruned = prune_lowest(saliency.to(linear.weight.device), self.target, self.method.header.group or "row")
+        # masked_fill, not a product: kept weights stay the same bits and pruned ones become +0.
+        linear.weight.masked_fill_(pruned, 0)
+
+    def _check_shape(self, linear: LinearView, what: str, value: object, like: Tensor) -> None:
+        shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        if shape != tuple(like.shape):
+            raise ContractError(f"{self.method.name} returned a {what} {shape} for {linear.name} {tuple(like.shape)}")
+
+
+def _generator(seed: int, name: str) -> torch.Generator:
+    """A random stream of its own for each (seed, layer): order of layers and of methods does not matter."""
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

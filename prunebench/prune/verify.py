@@ -1,0 +1,97 @@
+"""The contract, checked on the finished model: the harness measures and never believes a method."""
+
+import torch
+from torch import Tensor, nn
+
+from prunebench.errors import ContractError
+from prunebench.models.linear import LinearView, block_linears
+from prunebench.results.records import Sparsity
+from prunebench.sparsity.select import BLOCK_COLUMNS
+from prunebench.targets import Target
+
+# Updated weights are stored in 16 bits, where a few kept ones may round to zero.
+_ROUNDED_TO_ZERO = 1e-4
+
+
+@torch.no_grad()
+def verify_pruned(dense: nn.Module, pruned: nn.Module, target: Target, group: str | None) -> Sparsity:
+    """Compare the pruned model with the dense one and measure its sparsity.
+
+    Args:
+        group: the method's comparison group: a layer may be off its target by one weight per group (a row
+            where the method does not say).
+
+    Raises:
+        ContractError: non-finite weights, changes outside the prunable linears, changed shapes, wrong
+            sparsity or a broken N:M pattern. The message names the first offending tensor.
+    """
+    dense_blocks, pruned_blocks = block_linears(dense), block_linears(pruned)
+    prunable = {linear.name for block in dense_blocks for group_ in block for linear in group_}
+    _check_untouched(dense, pruned, prunable)
+
+    zeros, newly, numel = [], 0, []
+    for dense_groups, pruned_groups in zip(dense_blocks, pruned_blocks, strict=True):
+        zeros.append(0)
+        numel.append(0)
+        for before, after in zip(_flat(dense_groups), _flat(pruned_groups), strict=True):
+            newly += _check_linear(before, after, target, group)
+            zeros[-1] += int((after.weight == 0).sum())
+            numel[-1] += after.weight.numel()
+    return Sparsity(
+        target=target.sparsity,
+        measured=sum(zeros) / sum(numel),
+        newly=newly / sum(numel),
+        blocks=[z / n for z, n in zip(zeros, numel, strict=True)],
+    )
+
+
+def _flat(groups: list[list[LinearView]]) -> list[LinearView]:
+    return [linear for group in groups for linear in group]
+
+
+def _check_untouched(dense: nn.Module, pruned: nn.Module, prunable: set[str]) -> None:
+    """Everything that is not a prunable linear's weight or bias must be there, bit by bit."""
+    before, after = dict(_state(dense)), dict(_state(pruned))
+    free = {f"{name}.{part}" for name in prunable for part in ("weight", "bias")}
+    for name in sorted((before.keys() | after.keys()) - free):
+        if name not in after or name not in before:
+            raise ContractError(f"{name} was {'removed' if name in before else 'added'}; only block linears may change")
+        if not _same_bits(before[name], after[name]):
+            raise ContractError(f"{name} was changed; only the linears inside decoder blocks may change")
+    for name in sorted(free & before.keys()):
+        if name not in after or after[name].shape != before[name].shape or after[name].dtype != before[name].dtype:
+            raise ContractError(f"{name} changed its shape or dtype, or is gone")
+
+
+def _state(model: nn.Module) -> list[tuple[str, Tensor]]:
+    return [*model.named_parameters(), *model.named_buffers()]
+
+
+def _same_bits(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype and torch.equal(a.view(torch.uint8), b.view(torch.uint8))
+
+
+def _check_linear(before: LinearView, after: LinearView, target: Target, group: str | None) -> int:
+    """Check one layer; returns how many non-zero weights became zero."""
+    if not after.weight.isfinite().all() or (after.bias is not None and not after.bias.isfinite().all()):
+        raise ContractError(f"{after.name} has NaN or infinite values after pruning")
+    zero = after.weight == 0
+    newly = int((zero & (before.weight != 0)).sum())
+    rows, columns = zero.shape
+    if target.pattern == "n:m":
+        per_group = zero.reshape(-1, target.m).sum(1)
+        if (short := int((per_group < target.n).sum())) > 0:
+            raise ContractError(
+                f"{after.name}: {short} of {len(per_group)} groups of {target.m} have fewer than {target.n} zeros, "
+                f"so it is not {target.label}"
+            )
+    groups = {"matrix": 1, "block128": -(-columns // BLOCK_COLUMNS)}.get(group or "row", rows)
+    wanted = target.sparsity * zero.numel()
+    slack = groups + _ROUNDED_TO_ZERO * zero.numel()
+    # Two-sided, and fair to zeros the dense model brought along: enough zeros, and not too many new ones.
+    if int(zero.sum()) < wanted - slack or newly > wanted + slack:
+        raise ContractError(
+            f"{after.name}: {int(zero.sum())} zeros of {zero.numel()} ({newly} of them new) where the target "
+            f"{target.token} asks for {round(wanted)}"
+        )
+    return newly
