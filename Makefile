@@ -1,0 +1,53 @@
+# The commands of this project. Each makes .venv from requirements.lock when it is missing or stale.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+PINS := requirements.lock pyproject.toml
+STAMP := $(VENV)/installed-from
+
+# Jobs find python, prunebench and snakemake of this environment, whatever is activated outside.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+unexport PYTHONPATH PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help leaderboard test lint bench environment lock clean
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+leaderboard: environment ## run config/config.yaml: fetch, prune, evaluate, report
+	snakemake --cores all
+	@echo
+	@echo "leaderboard  $(CURDIR)/reports/leaderboard.html  (open it in a browser)"
+	@echo "tables       $(CURDIR)/reports/tables"
+	@echo "figures      $(CURDIR)/reports/figures"
+	@echo "all numbers  $(CURDIR)/results/metrics.csv"
+
+test: lint ## lint, then the test suite
+	pytest
+
+lint: environment ## style, types and workflow checks
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+bench: environment ## time and memory of one cell against the plain forward passes it needs
+	python -m benchmarks.cell
+
+# Compared by content, not by time: a checkout changes times only. The stamp is written last, so an
+# interrupted installation is finished by the next call.
+environment: ## make .venv, if it is missing or stale
+	@cat $(PINS) | cmp -s - $(STAMP) || $(MAKE) --no-print-directory $(STAMP)
+
+.PHONY: $(STAMP)
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=")'
+	@echo "making $(VENV) from requirements.lock (some minutes)"
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@cat $(PINS) > $(STAMP)
+
+clean: ## delete results and reports (not .venv)
+	rm -rf results reports .snakemake
