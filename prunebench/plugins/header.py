@@ -30,10 +30,10 @@ FUNCTIONS: dict[str, Kind] = {
 # How many leading arguments are positional, and what else may be asked for by name besides `params`.
 _POSITIONAL: dict[Kind, int] = {"score": 2, "layer": 3, "units": 2, "model": 3}
 _EXTRAS: dict[Kind, tuple[str, ...]] = {
-    "score": ("generator", "target", "layer"),
-    "layer": ("generator",),
-    "units": ("generator", "target"),
-    "model": ("generator",),
+    "score": ("generator", "target", "layer", "note"),
+    "layer": ("generator", "note"),
+    "units": ("generator", "target", "note"),
+    "model": ("generator", "note"),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "patterns": PATTERNS,

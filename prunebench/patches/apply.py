@@ -1,0 +1,88 @@
+"""Applies a patch to a dense model in place; the result has the pruned model's bits or the call fails."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from prunebench.errors import PrunebenchError, unknown_name
+from prunebench.patches.bits import bits_of, fingerprint, set_linear_features, stored_tensors
+from prunebench.patches.format import Entry, Patch
+
+
+def apply_patch(dense_model: nn.Module, patch: Patch) -> None:
+    """Turn `dense_model` (a copy the caller owns) into the pruned model, bit for bit.
+
+    Raises:
+        PrunebenchError: the model is not the one the patch was made from, or the patch is damaged.
+    """
+    if fingerprint(dense_model) != patch.dense:
+        about = ", ".join(f"{key} {value}" for key, value in sorted(patch.metadata.items()))
+        raise PrunebenchError(
+            f"this patch was made from another dense model{f' ({about})' if about else ''}; load that model in "
+            f"{patch.dtype} and apply the patch to it"
+        )
+    for step in patch.steps:
+        if step["step"] not in STEPS:
+            raise unknown_name("surgery step", step["step"], STEPS, "a patch")
+        STEPS[step["step"]](dense_model, step)
+    tensors = stored_tensors(dense_model)
+    for name, entry in patch.entries.items():
+        if name not in tensors:
+            raise PrunebenchError(f"this patch changes {name}, which the model does not have; prune that cell again")
+        _fill(tensors[name], entry)
+    if fingerprint(dense_model) != patch.pruned:
+        raise PrunebenchError("this patch does not lead to the model that was pruned; delete it and prune again")
+
+
+def _fill(tensor: Tensor, entry: Entry) -> None:
+    if entry.kind == "whole" and entry.values is not None:
+        tensor.data = entry.values.to(tensor.device).clone()
+        return
+    bits = bits_of(tensor)
+    kept = np.unpackbits(entry.bits, count=bits.size)
+    if entry.kind == "mask":
+        np.multiply(bits, kept.view(np.int8), out=bits)
+    elif entry.values is not None:
+        bits.fill(0)
+        bits[np.flatnonzero(kept)] = bits_of(entry.values)
+    if tensor.device.type != "cpu" or not tensor.is_contiguous():  # then `bits` is a copy
+        tensor.data.copy_(torch.from_numpy(bits).view(tensor.dtype).view(tensor.shape))
+
+
+def _resize(model: nn.Module, step: dict[str, Any]) -> None:
+    set_linear_features(model.get_submodule(step["module"]), step["in"], step["out"])
+
+
+def _owner(model: nn.Module, step: dict[str, Any]) -> tuple[nn.Module, str]:
+    owner, _, leaf = step["name"].rpartition(".")
+    return model.get_submodule(owner), leaf
+
+
+def _add_parameter(model: nn.Module, step: dict[str, Any]) -> None:
+    """A place for a parameter that the dense model lacks or shares with another module."""
+    module, leaf = _owner(model, step)
+    device = next(model.parameters()).device
+    empty = torch.empty(0, dtype=getattr(torch, step["dtype"]), device=device)
+    module.register_parameter(leaf, nn.Parameter(empty, requires_grad=False))
+
+
+def _add_buffer(model: nn.Module, step: dict[str, Any]) -> None:
+    module, leaf = _owner(model, step)
+    empty = torch.empty(0, dtype=getattr(torch, step["dtype"]), device=next(model.parameters()).device)
+    module.register_buffer(leaf, empty)
+
+
+def _remove(model: nn.Module, step: dict[str, Any]) -> None:
+    module, leaf = _owner(model, step)
+    setattr(module, leaf, None)
+
+
+STEPS: dict[str, Callable[[nn.Module, dict[str, Any]], None]] = {
+    "resize": _resize,
+    "add_parameter": _add_parameter,
+    "add_buffer": _add_buffer,
+    "remove": _remove,
+}
