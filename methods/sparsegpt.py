@@ -17,42 +17,42 @@ METHOD = {
 
 
 def prune_layer(layer, inputs, target, damping, block, note):
-    """Algorithm 1 of the paper.  layer.weight: (out, in); inputs.gram: (in, in); returns the new weight (out, in)."""
-    W = layer.weight.float().clone()
-    H, dead = hessian(inputs)
-    U = inverse_cholesky(H, damping, note)  # upper, H^-1 = U^T U
-    columns = W.shape[1]
+    """Algorithm 1 of the paper.  layer.weight: (out, in); inputs.gram: (in, in); returns the new weight (out, in).
 
-    for start in range(0, columns, block):
-        end = min(start + block, columns)
-        W1, U1 = W[:, start:end], U[start:end, start:end]
-        errors = torch.zeros_like(W1)
-        if target.pattern != "n:m":
-            pruned = prune_lowest(saliency(W1, U1, dead[start:end]), target, "matrix")
+    Everything is held as (in, out), so that a column of the paper, one input's weights, is contiguous.
+    """
+    W = layer.weight.float().T.contiguous()
+    H, dead = hessian(inputs)
+    U = inverse_cholesky(H, damping, note)
+
+    for start in range(0, len(W), block):
+        end = min(start + block, len(W))
+        W1, U1, dead1 = W[start:end], U[start:end, start:end], dead[start:end]
+        errors = torch.empty_like(W1)
+        if target.pattern == "n:m":
+            pruned = torch.empty_like(W1, dtype=torch.bool)
         else:
-            pruned = torch.zeros_like(W1, dtype=torch.bool)
+            pruned = prune_lowest(saliency(W1, U1, dead1).T, target, "matrix").T.contiguous()
 
         for i in range(end - start):
             if target.pattern == "n:m" and i % target.m == 0:
-                # Chosen late, on weights that already carry the updates of the columns before.
+                # Chosen late, on weights that already carry the updates of the inputs before.
                 group = slice(i, i + target.m)
-                scores = saliency(W1[:, group], U1[group, group], dead[start:end][group])
-                pruned[:, group] = prune_lowest(scores, target, "row")
-            w = W1[:, i].clone()
-            W1[:, i] = w.masked_fill(pruned[:, i], 0)
-            errors[:, i] = (w - W1[:, i]) / U1[i, i]
-            W1[:, i + 1 :] -= errors[:, i : i + 1] * U1[i, i + 1 :]
-        W[:, end:] -= errors @ U[start:end, end:]
-    return W
+                pruned[group] = prune_lowest(saliency(W1[group], U1[group, group], dead1[group]).T, target, "row").T
+            errors[i] = torch.where(pruned[i], W1[i], 0) / U1[i, i]
+            W1[i + 1 :].addr_(U1[i, i + 1 :], errors[i], alpha=-1)
+        W1.masked_fill_(pruned, 0)
+        W[end:] -= U[start:end, end:].T @ errors
+    return W.T
 
 
 def saliency(W, U, dead):
-    """w^2 / [H^-1]_jj of the columns still free (eq. 5).  W: (out, n); U: (n, n); dead: (n,)."""
-    return (W / U.diagonal()).square().masked_fill(dead, 0)
+    """w^2 / [H^-1]_jj among the inputs still free (eq. 3).  W: (n, out); U: (n, n); dead: (n,); returns (n, out)."""
+    return (W / U.diagonal()[:, None]).square().masked_fill(dead[:, None], 0)
 
 
 def hessian(inputs):
-    """2 X^T X / samples (in, in), and which inputs were always zero: those weights cost nothing to prune."""
+    """2 X^T X / samples (in, in), and which inputs were always zero: their weights cost nothing to prune."""
     H = inputs.gram * (2 / inputs.samples)
     dead = H.diagonal() == 0
     H.diagonal()[dead] = 1
@@ -60,14 +60,16 @@ def hessian(inputs):
 
 
 def inverse_cholesky(H, damping, note):
-    """Upper Cholesky factor of (H + damping * mean(diag) * I)^-1; damps ten times more, and says so, if it fails."""
+    """Upper U with H^-1 = U^T U, H damped by damping * mean(diag); ten times more, and said so, where that fails.
+
+    With H = R R^T, R upper, U is R^-1: one factorisation instead of the usual Cholesky, inverse, Cholesky.
+    """
     damped = H.clone()
     damped.diagonal().add_(damping * H.diagonal().mean())
-    lower, failed = torch.linalg.cholesky_ex(damped)
+    lower, failed = torch.linalg.cholesky_ex(damped.flip(0, 1))
     if not failed:
-        upper, failed = torch.linalg.cholesky_ex(torch.cholesky_inverse(lower), upper=True)
-    if not failed:
-        return upper
+        identity = torch.eye(len(H), device=H.device, dtype=H.dtype)
+        return torch.linalg.solve_triangular(lower.flip(0, 1), identity, upper=True)
     if damping > 1e3:
         raise ArithmeticError(f"the Hessian is not positive definite even with damping {damping:g}")
     note(f"Cholesky failed with damping {damping:g}, retried with {10 * damping:g}")
