@@ -28,7 +28,6 @@ class PrunedCell:
     notes: list[str] = field(default_factory=list)
 
 
-@torch.no_grad()
 def prune_cell(
     dense: nn.Module,
     method: Method,
@@ -49,6 +48,21 @@ def prune_cell(
         ContractError: the method broke its contract.
         NotApplicable: the method has nothing to do on this model, or the pattern does not fit it.
     """
+    model, notes = prune_copy(dense, method, target, calibration, seed, device, progress)
+    return PrunedCell(model, verify_pruned(dense, model, target, method.header.group), notes)
+
+
+@torch.no_grad()
+def prune_copy(
+    dense: nn.Module,
+    method: Method,
+    target: Target,
+    calibration: Tensor,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    progress: Progress = lambda done, total: None,
+) -> tuple[nn.Module, list[str]]:
+    """`prune_cell` without the verification: the pruned copy and the notes, for those who look for themselves."""
     if target.pattern not in method.header.patterns:
         raise PrunebenchError(f"{method.name} does not do {target.label}: its patterns are {method.header.patterns}")
     model = copy.deepcopy(dense)
@@ -64,7 +78,7 @@ def prune_cell(
         prune_blocks(model, calibration, method.header.needs, prune, torch.device(device), progress)
     else:
         raise PrunebenchError(f"{method.name} defines score_units, and unit pruning is not part of this version")
-    return PrunedCell(model, verify_pruned(dense, model, target, method.header.group), notes)
+    return model, notes
 
 
 @dataclass(frozen=True)

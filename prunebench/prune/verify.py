@@ -27,7 +27,7 @@ def verify_pruned(dense: nn.Module, pruned: nn.Module, target: Target, group: st
     """
     dense_blocks, pruned_blocks = block_linears(dense), block_linears(pruned)
     prunable = {linear.name for block in dense_blocks for group_ in block for linear in group_}
-    _check_untouched(dense, pruned, prunable)
+    check_untouched(dense, pruned, prunable)
 
     zeros, newly, numel = [], 0, []
     for dense_groups, pruned_groups in zip(dense_blocks, pruned_blocks, strict=True):
@@ -49,7 +49,7 @@ def _flat(groups: list[list[LinearView]]) -> list[LinearView]:
     return [linear for group in groups for linear in group]
 
 
-def _check_untouched(dense: nn.Module, pruned: nn.Module, prunable: set[str]) -> None:
+def check_untouched(dense: nn.Module, pruned: nn.Module, prunable: set[str]) -> None:
     """Everything that is not a prunable linear's weight or bias must be there, bit by bit."""
     before, after = dict(_state(dense)), dict(_state(pruned))
     free = {f"{name}.{part}" for name in prunable for part in ("weight", "bias")}
