@@ -1,0 +1,119 @@
+"""Every cell of a grid with its records, whatever became of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Protocol
+
+from prunebench.layout import Sweep
+from prunebench.results.expected import PERPLEXITY
+from prunebench.results.records import CellId, EvaluationRecord, Measurement, PruneRecord, Status, load_record
+from prunebench.targets import DENSE
+
+# By model, protocol and dataset: the perplexity the dense model is known to have.
+References = Mapping[str, Mapping[str, Mapping[str, float]]]
+
+REFERENCE_TOLERANCE = 0.02
+
+
+class GridCell(Protocol):
+    """What is needed of a cell of the grid."""
+
+    @property
+    def sweep(self) -> Sweep: ...
+    @property
+    def target(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """A cell and its records; a record that is not there is replaced by one of status `error` saying so.
+
+    Attributes:
+        sweep, target: which cell.
+        prune: how it was pruned.
+        evaluations: by kind, what was measured.
+        rejection: why the model's numbers are not to be believed; empty if they are.
+    """
+
+    sweep: Sweep
+    target: str
+    prune: PruneRecord
+    evaluations: Mapping[str, EvaluationRecord]
+    rejection: str = ""
+
+    def outcome(self, kind: str | None = None) -> tuple[Status, str]:
+        """Status and reason of one kind of evaluation, or of the pruning (None), which decides all kinds."""
+        if self.rejection:
+            return "rejected", self.rejection
+        record = self.prune
+        if kind is not None and record.status == "ok":
+            return self.evaluations[kind].status, _one_line(self.evaluations[kind].reason)
+        return record.status, _one_line(record.reason)
+
+    def measurement(self, kind: str, metric: str, dataset: str) -> Measurement | None:
+        """What one kind of evaluation measured of a metric, whatever its status."""
+        for measurement in self.evaluations[kind].measurements:
+            if (measurement.metric, measurement.dataset) == (metric, dataset):
+                return measurement
+        return None
+
+
+def load_cells(
+    root: Path, cells: Iterable[GridCell], kinds: Sequence[str], references: References | None = None
+) -> list[CellResult]:
+    """Read the records of all cells under the project root and pass each model through the reference gate.
+
+    A model whose dense perplexity is known for the protocol and deviates from it by more than
+    `REFERENCE_TOLERANCE` was not evaluated as the protocol says: all its cells are rejected.
+    """
+    results = [_load(root, cell.sweep, cell.target, kinds) for cell in cells]
+    rejections: dict[tuple[str, str], str] = {}
+    for result in results:
+        if result.target == DENSE.token and PERPLEXITY in kinds:
+            known = (references or {}).get(result.sweep.model, {}).get(result.sweep.protocol, {})
+            if reason := _deviation(result, known):
+                rejections[result.sweep.model, result.sweep.protocol] = reason
+    return [
+        CellResult(r.sweep, r.target, r.prune, r.evaluations, rejections.get((r.sweep.model, r.sweep.protocol), ""))
+        for r in results
+    ]
+
+
+def _load(root: Path, sweep: Sweep, target: str, kinds: Sequence[str]) -> CellResult:
+    cell = CellId(model=sweep.model, method=sweep.method, target=target, seed=sweep.seed, protocol=sweep.protocol)
+    path = sweep.prune_record(target)
+    prune = load_record(root / path, PruneRecord) or PruneRecord(
+        cell=cell, status="error", reason=f"no record: {path} is absent or damaged", key={}
+    )
+    evaluations = {}
+    for kind in kinds:
+        path = sweep.evaluation_record(target, kind)
+        evaluations[kind] = load_record(root / path, EvaluationRecord) or EvaluationRecord(
+            cell=cell, kind=kind, status="error", reason=f"no record: {path} is absent or damaged", key={}
+        )
+    return CellResult(sweep, target, prune, evaluations)
+
+
+def _deviation(dense: CellResult, known: Mapping[str, float]) -> str:
+    """How the dense model misses its reference on the first text it does, or nothing."""
+    if dense.outcome(PERPLEXITY)[0] not in ("ok", "diverged"):
+        return ""  # not measured: the dense row itself says so
+    for dataset, reference in known.items():
+        measurement = dense.measurement(PERPLEXITY, PERPLEXITY, dataset)
+        if measurement is None:
+            continue
+        value = measurement.value
+        if value is None or not isfinite(value):
+            return f"the dense model's perplexity on {dataset} is not finite, its reference is {reference:g}"
+        if abs(value / reference - 1) > REFERENCE_TOLERANCE:
+            return (
+                f"the dense model's perplexity on {dataset} is {value:.4g}, {value / reference - 1:+.1%} from its "
+                f"reference {reference:g}; more than {REFERENCE_TOLERANCE:.0%} means another checkpoint or protocol"
+            )
+    return ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

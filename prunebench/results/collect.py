@@ -1,0 +1,181 @@
+"""From records to `metrics.csv`: one tidy row per cell and metric, failed cells included."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite, nan
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from prunebench.files import replacing
+from prunebench.plugins.header import Header
+from prunebench.results.cells import CellResult
+from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY, SCORED, Pair
+from prunebench.results.intervals import Floats, mean_intervals
+from prunebench.results.ranking import rank_methods
+from prunebench.results.records import Cost
+from prunebench.results.rows import COLUMNS, RANK, Row
+from prunebench.targets import DENSE, Target
+
+_GB = 1e9
+
+
+class _Score(NamedTuple):
+    """A row whose value is a mean, and the items of each dataset behind it; no items if the cell failed."""
+
+    row: Row
+    strata: list[Floats]
+
+
+def collect(
+    results: Sequence[CellResult], headers: Mapping[str, Header], expected: Mapping[str, Sequence[Pair]]
+) -> pd.DataFrame:
+    """All rows of a grid, sorted; the order of `results` does not matter.
+
+    A failed pruning leaves every metric of the cell empty, a failed evaluation those of its kind; the rows
+    carry status and reason. A diverged perplexity keeps its value if it is finite. Remarks on how an `ok`
+    cell was pruned are the `reason` of its `sparsity` row. Ranks compare the methods of one (model, seed,
+    target, metric, dataset): those that failed share the last one, those that do not apply (`na`) have
+    none, and the dense model is not ranked.
+
+    Args:
+        results: the cells of the grid with their records (`cells.load_cells`).
+        headers: by method name without variant; a method whose header is broken may be missing.
+        expected: by kind of evaluation, the pairs every cell should have (`expected.expected_pairs`).
+
+    Returns:
+        One row per cell and metric, with the columns `rows.COLUMNS`.
+    """
+    reported = {
+        (measurement.metric, measurement.dataset)
+        for result in results
+        for record in result.evaluations.values()
+        for measurement in record.measurements
+    }
+    rows: list[Row] = []
+    scores: list[_Score] = []
+    for result in results:
+        cell = _cell_row(result, headers.get(result.sweep.method.partition("@")[0]))
+        rows += _prune_rows(result, cell)
+        for kind, pairs in expected.items():
+            rows += _cost_rows(result, cell, kind)
+            for pair in pairs:
+                score = _measured(result, cell, kind, pair, pairs, reported)
+                rows.append(score.row)
+                if score.row.metric in SCORED:
+                    scores.append(score)
+    _add_intervals(scores)
+    rows += _rank_rows(scores)
+    rows.sort(key=lambda row: (row.protocol, row.model, row.method, row.seed, row.target, row.metric, row.dataset))
+    frame = pd.DataFrame([[getattr(row, name) for name in COLUMNS] for row in rows], columns=COLUMNS, dtype=object)
+    return frame.astype({"n": "Int64"})
+
+
+def write(frame: pd.DataFrame, path: Path) -> None:
+    """Write `metrics.csv`: floats with as many digits as it takes to read them back exactly, nothing for missing."""
+    with replacing(path) as temporary:
+        frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def _cell_row(result: CellResult, header: Header | None) -> Row:
+    sweep, target = result.sweep, Target.parse(result.target)
+    family, origin = (header.family, header.origin) if header else ("", "")
+    return Row(
+        sweep.model, sweep.method, family, origin, target.pattern, result.target, target.sparsity, sweep.seed,
+        sweep.protocol,
+    )  # fmt: skip
+
+
+def _prune_rows(result: CellResult, cell: Row) -> list[Row]:
+    record, outcome = result.prune, result.outcome()
+    remarks = (outcome[0], "; ".join(record.notes) if outcome[0] == "ok" else outcome[1])
+    return [
+        cell.measured("sparsity", "", record.sparsity.measured if record.sparsity else None, remarks),
+        cell.measured("prune_seconds", "", record.cost.seconds, outcome),
+        cell.measured("peak_memory_gb", "prune", _memory(record.cost), outcome),
+    ]
+
+
+def _cost_rows(result: CellResult, cell: Row, kind: str) -> list[Row]:
+    cost, outcome = result.evaluations[kind].cost, result.outcome(kind)
+    return [
+        cell.measured("evaluate_seconds", kind, cost.seconds, outcome),
+        cell.measured("peak_memory_gb", kind, _memory(cost), outcome),
+    ]
+
+
+def _memory(cost: Cost) -> float:
+    """Peak gigabytes where the model was: on the device if there was one, else on the host."""
+    return (cost.peak_device_bytes or cost.peak_host_bytes) / _GB
+
+
+def _measured(
+    result: CellResult, cell: Row, kind: str, pair: Pair, pairs: Sequence[Pair], reported: set[Pair]
+) -> _Score:
+    """One pair of one cell. The mean over tasks is taken over the same tasks in every cell, or not at all."""
+    metric, dataset = pair
+    outcome = result.outcome(kind)
+    parts = [dataset] if dataset != MEAN else [name for m, name in pairs if m == metric and name != MEAN]
+    # A task may not define a metric (BoolQ has no acc_norm): no cell has it then, and the mean goes without.
+    wanted = [name for name in parts if (metric, name) in reported]
+    found = [m for name in wanted if (m := result.measurement(kind, metric, name)) is not None]
+    if outcome[0] == "ok" and not wanted:
+        outcome = ("na", f"{kind} does not report {metric} on {dataset}")
+    elif outcome[0] == "ok" and len(found) < len(wanted):
+        outcome = ("error", f"the {kind} record has no {metric} on {dataset}; evaluate this cell again")
+    if metric == CONTINUATION:
+        return _Score(cell.measured(metric, dataset, found[0].text if found else None, outcome), [])
+    values = [nan if m.value is None else m.value for m in found]
+    value = float(np.mean(values)) if values else None
+    if outcome[0] == "ok" and value is not None and not isfinite(value):
+        outcome = ("diverged", f"{metric} on {dataset} is not finite")
+    row = cell.measured(metric, dataset, value, outcome)
+    return _Score(row, [np.asarray(m.items, dtype=np.float64) for m in found] if row.value is not None else [])
+
+
+def _add_intervals(scores: Sequence[_Score]) -> None:
+    intervals = mean_intervals([score.strata for score in scores])
+    for (row, strata), (low, high) in zip(scores, intervals, strict=True):
+        row.n = sum(len(items) for items in strata) or None
+        if isfinite(low):
+            ends = np.exp([low, high]) if row.metric == PERPLEXITY else (low, high)
+            # Resampling noise is far above the sixth digit; what matrix libraries differ in is below it.
+            row.ci_low, row.ci_high = (float(f"{end:.6g}") for end in ends)
+
+
+def _rank_rows(scores: Iterable[_Score]) -> list[Row]:
+    sets: dict[tuple[str | int, ...], list[_Score]] = {}
+    for score in scores:
+        row = score.row
+        if row.target != DENSE.token:
+            key = (row.protocol, row.model, row.seed, row.target, row.metric, row.dataset)
+            sets.setdefault(key, []).append(score)
+    return [row for members in sets.values() for row in _rank_set(members)]
+
+
+def _rank_set(members: Sequence[_Score]) -> list[Row]:
+    losses = {row.method: _losses(row.metric, strata) for row, strata in members if row.status == "ok"}
+    comparable = len({len(values) for values in losses.values()}) <= 1
+    ranks = rank_methods(losses) if comparable else {}
+    rows = []
+    for scored, _ in members:
+        row = scored.measured(RANK, f"{scored.metric}/{scored.dataset}", None, (scored.status, scored.reason))
+        row.n = len(losses)
+        if scored.method in ranks:
+            place = ranks[scored.method]
+            row.value, row.ci_low, row.ci_high = place.rank, place.best, place.worst
+        elif scored.status == "ok":
+            row.reason = "not ranked: the methods were not measured on the same items"
+        elif scored.status != "na" and losses:
+            row.value = len(losses) + 1
+        rows.append(row)
+    return rows
+
+
+def _losses(metric: str, strata: Sequence[Floats]) -> Floats:
+    """Losses (n,), lower is better, whose mean is the mean over strata of their means; none if a stratum is empty."""
+    if not all(len(items) for items in strata):
+        return np.empty(0)
+    total, sign = sum(len(items) for items in strata), 1.0 if metric == PERPLEXITY else -1.0
+    return np.concatenate([sign * items * (total / (len(strata) * len(items))) for items in strata])

@@ -1,0 +1,87 @@
+import json
+
+import pytest
+
+from prunebench.results.cells import REFERENCE_TOLERANCE
+from tests.results.example import PROTOCOL, make_run
+
+
+def reference(run, factor, dataset="wiki-sample", model="opt-tiny"):
+    dense = next(r for r in run.results() if r.target == "u00" and r.sweep.model == model)
+    value = dense.measurement("perplexity", "perplexity", dataset).value
+    return {model: {PROTOCOL: {dataset: value * factor}}}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("run"), methods=("dense", "wanda"), targets=("u50",))
+
+
+def test_a_dense_model_that_misses_its_reference_has_all_its_cells_rejected(run):
+    results = run.results(reference(run, 1.05))
+    statuses = {(r.sweep.model, r.sweep.method): r.outcome("perplexity") for r in results}
+    for method in ("dense", "wanda"):
+        status, reason = statuses["opt-tiny", method]
+        assert status == "rejected"
+        assert "wiki-sample" in reason
+        assert "-4.8%" in reason
+        assert statuses["smollm2-135m", method] == ("ok", "")
+
+
+@pytest.mark.parametrize("factor", [1 - 0.9 * REFERENCE_TOLERANCE, 1.0, 1 + 0.9 * REFERENCE_TOLERANCE])
+def test_a_dense_model_near_its_reference_passes(run, factor):
+    assert {r.outcome()[0] for r in run.results(reference(run, factor))} == {"ok"}
+
+
+def test_references_of_other_protocols_texts_and_models_do_not_count(run):
+    value = {"wiki-sample": 1.0}
+    for known in ({"opt-tiny": {"other": value}}, {"opt-tiny": {PROTOCOL: {"ptb": 1.0}}}, {"gpt2": {PROTOCOL: value}}):
+        assert {r.outcome()[0] for r in run.results(known)} == {"ok"}
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", None])
+def test_a_dense_model_without_a_finite_perplexity_fails_its_reference(tmp_path, value):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    known = reference(run, 1.0)
+    path = tmp_path / run.cells[0].sweep.evaluation_record("u00", "perplexity")
+    record = json.loads(path.read_text())
+    record["status"], record["measurements"][0]["value"] = "diverged", value
+    path.write_text(json.dumps(record))
+    assert {r.outcome()[0] for r in run.results(known)} == {"rejected"}
+
+
+def test_an_unmeasured_dense_model_rejects_nothing_but_shows_its_own_status(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    known = reference(run, 2.0)
+    (tmp_path / run.cells[0].sweep.evaluation_record("u00", "perplexity")).unlink()
+    dense, wanda = run.results(known)
+    assert dense.outcome("perplexity")[0] == "error"
+    assert wanda.outcome("perplexity") == ("ok", "")
+
+
+@pytest.mark.parametrize("damage", ["absent", "cut", "not utf-8", "empty"])
+def test_records_that_cannot_be_read_are_errors_of_what_they_hold(tmp_path, damage):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    sweep = run.cells[1].sweep
+    path = tmp_path / sweep.evaluation_record("u50", "zeroshot")
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "absent":
+        path.write_bytes({"cut": content[: len(content) // 2], "not utf-8": b"\xff\xfe", "empty": b""}[damage])
+    wanda = run.results()[1]
+    status, reason = wanda.outcome("zeroshot")
+    assert status == "error"
+    assert reason.startswith("no record: results/cells/laptop-512/opt-tiny/wanda/seed0/u50/zeroshot.json")
+    assert wanda.outcome("perplexity") == ("ok", "")
+    (tmp_path / sweep.prune_record("u50")).unlink()
+    wanda = run.results()[1]
+    assert {wanda.outcome(kind)[0] for kind in (None, "perplexity", "zeroshot", "generation")} == {"error"}
+    assert "results/pruned/" in wanda.outcome("perplexity")[1]
+
+
+def test_reasons_are_one_line(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    path = tmp_path / run.cells[1].sweep.prune_record("u50")
+    record = json.loads(path.read_text()) | {"status": "error", "reason": "Traceback:\r\n  line 1\n\tline 2"}
+    path.write_text(json.dumps(record))
+    assert run.results()[1].outcome("perplexity") == ("error", "Traceback: line 1 line 2")

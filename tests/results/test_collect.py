@@ -1,0 +1,239 @@
+import csv
+import json
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from prunebench.results.cells import load_cells
+from prunebench.results.collect import collect, write
+from prunebench.results.expected import expected_pairs
+from prunebench.results.ranking import rank_methods
+from tests.results.example import FAILURES, KINDS, METHODS, MODELS, PROMPT, TARGETS, TASKS, TEXTS, make_run
+
+COLUMNS = ["model", "method", "family", "origin", "pattern", "target", "sparsity", "seed", "protocol", "metric", "dataset"]
+COLUMNS += ["value", "ci_low", "ci_high", "n", "status", "reason"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def frame(run):
+    return run.collect()
+
+
+def pick(frame, **wanted):
+    for column, value in wanted.items():
+        frame = frame[frame[column] == value]
+    return frame
+
+
+def one(frame, **wanted):
+    rows = pick(frame, **wanted)
+    assert len(rows) == 1, rows
+    return rows.iloc[0]
+
+
+def edit(run, cell, kind, change):
+    """Change a record on disk: `change` gets its JSON."""
+    path = run.root / (
+        cell.sweep.evaluation_record(cell.target, kind) if kind else cell.sweep.prune_record(cell.target)
+    )
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+
+
+def test_every_cell_has_every_metric_exactly_once(run, frame):
+    assert list(frame.columns) == COLUMNS
+    pairs = [pair for pairs in expected_pairs(KINDS, TEXTS, TASKS, PROMPT).values() for pair in pairs]
+    ranks = [("rank", f"{metric}/{dataset}") for metric, dataset in pairs if metric != "continuation"]
+    costs = [("sparsity", ""), ("prune_seconds", ""), ("peak_memory_gb", "prune")]
+    costs += [pair for kind in KINDS for pair in (("evaluate_seconds", kind), ("peak_memory_gb", kind))]
+    cells = {tuple(rows): group for rows, group in frame.groupby(["model", "method", "target", "seed"])}
+    assert len(cells) == len(run.cells) == len(MODELS) * (1 + (len(METHODS) - 1) * len(TARGETS))
+    for (_, method, _, _), group in cells.items():
+        found = list(zip(group["metric"], group["dataset"], strict=True))
+        assert sorted(found) == sorted(pairs + costs + ([] if method == "dense" else ranks))
+
+
+def test_failed_cells_are_empty_and_say_why(frame):
+    for (model, method, target, kind), (status, reason) in FAILURES.items():
+        rows = pick(frame, model=model, method=method, target=target)
+        metrics = {"zeroshot": ["acc", "acc_norm"], "perplexity": ["perplexity"]}
+        failed = rows[rows["metric"] != "rank"]
+        if kind:
+            failed = failed[failed["metric"].isin(metrics[kind]) | (failed["dataset"] == kind)]
+        assert set(failed["status"]) == {status}
+        assert set(failed["reason"]) == {reason}
+        if status != "diverged":
+            assert failed[["value", "ci_low", "ci_high", "n"]].isna().all(axis=None)
+        others = rows.drop(failed.index)
+        others = others[others["metric"] != "rank"]
+        assert set(others["status"]) <= {"ok"}
+
+
+def test_everything_but_ok_has_a_reason(frame):
+    assert (frame.loc[frame["status"] != "ok", "reason"].str.len() > 0).all()
+
+
+def test_values_come_with_intervals_around_them_and_their_number_of_items(frame):
+    scored = frame[(frame["metric"].isin(["perplexity", "acc", "acc_norm"])) & (frame["status"] == "ok")]
+    assert (scored["ci_low"] <= scored["value"]).all()
+    assert (scored["value"] <= scored["ci_high"]).all()
+    sizes = {(m, d): set(rows["n"]) for (m, d), rows in scored.groupby(["metric", "dataset"])}
+    assert sizes["perplexity", "wiki-sample"] == {10}
+    assert sizes["acc", "piqa"] == {40}
+    assert sizes["acc_norm", "mean"] == {120}
+    assert frame.loc[frame["metric"].isin(["continuation", "sparsity", "prune_seconds"]), "n"].isna().all()
+
+
+def test_the_perplexity_interval_is_exp_of_the_interval_of_the_losses(run, frame):
+    result = next(r for r in run.results() if (r.sweep.method, r.target) == ("wanda", "u50"))
+    items = np.array(result.measurement("perplexity", "perplexity", "wiki-sample").items)
+    row = one(frame, model=result.sweep.model, method="wanda", target="u50", metric="perplexity", dataset="wiki-sample")
+    error = items.std(ddof=1) / np.sqrt(len(items))
+    assert row["value"] == pytest.approx(np.exp(items.mean()))
+    assert np.log([row["ci_low"], row["ci_high"]]) == pytest.approx(
+        [items.mean() - 2.26 * error, items.mean() + 2.26 * error], abs=0.5 * error
+    )
+
+
+def test_the_mean_is_over_tasks(frame):
+    rows = pick(frame, model="smollm2-135m", method="wanda", target="u50", metric="acc").set_index("dataset")
+    assert rows["value"]["mean"] == pytest.approx(np.mean([rows["value"][task] for task in TASKS]))
+
+
+def test_a_metric_no_task_reports_is_na_and_the_mean_goes_without_it(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+
+    def drop(record):
+        record["measurements"] = [
+            m for m in record["measurements"] if (m["metric"], m["dataset"]) != ("acc_norm", "piqa")
+        ]
+
+    for cell in run.cells:
+        edit(run, cell, "zeroshot", drop)
+    rows = pick(run.collect(), metric="acc_norm", method="wanda").set_index("dataset")
+    assert (rows["status"]["piqa"], rows["reason"]["piqa"]) == ("na", "zeroshot does not report acc_norm on piqa")
+    assert rows["value"]["mean"] == pytest.approx(np.mean([rows["value"][task] for task in ("arc_easy", "hellaswag")]))
+
+
+def test_a_cell_that_lacks_a_task_others_have_gets_no_mean(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    edit(run, run.cells[1], "zeroshot", lambda record: record["measurements"].pop(0))
+    rows = pick(run.collect(), metric="acc", target="u50").set_index("dataset")
+    assert rows["status"]["piqa"] == rows["status"]["mean"] == "error"
+    assert pd.isna(rows["value"]["mean"])
+    assert "evaluate this cell again" in rows["reason"]["piqa"]
+    assert rows["status"]["arc_easy"] == "ok"
+
+
+def test_ranks_are_those_of_the_paired_test_on_the_losses(run, frame):
+    results = [r for r in run.results() if (r.sweep.model, r.target) == ("smollm2-135m", "u50")]
+    losses = {r.sweep.method: np.array(r.measurement("perplexity", "perplexity", "wiki-sample").items) for r in results}
+    rows = pick(frame, model="smollm2-135m", target="u50", metric="rank", dataset="perplexity/wiki-sample")
+    for _, row in rows.iterrows():
+        expected = rank_methods(losses)[row["method"]]
+        assert (row["value"], row["ci_low"], row["ci_high"]) == (expected.rank, expected.best, expected.worst)
+        assert row["n"] == len(METHODS) - 1
+    assert "dense" not in set(rows["method"])
+    assert "random" in set(rows["method"])
+
+
+def test_failed_methods_rank_last_and_inapplicable_ones_not_at_all(frame):
+    rows = pick(frame, metric="rank", dataset="perplexity/wiki-sample", model="opt-tiny")
+    failed = one(rows, method="sparsegpt", target="u70")
+    others = rows[(rows["target"] == "u70") & (rows["method"] != "sparsegpt")]
+    assert failed["value"] == 1 + len(others) > others["value"].max()
+    assert failed["status"] == "error"
+    inapplicable = one(rows, method="stade", target="u60")
+    assert inapplicable["status"] == "na"
+    assert pd.isna(inapplicable["value"])
+    diverged = one(frame, metric="rank", dataset="perplexity/wiki-sample", method="magnitude", target="u70",
+                   model="smollm2-135m")  # fmt: skip
+    assert diverged["value"] == len(METHODS) - 1
+
+
+def test_where_all_methods_fail_none_is_first(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda", "random"), targets=("u50",), models=("opt-tiny",))
+    for cell in run.cells[1:]:
+        edit(run, cell, None, lambda record: record.update(status="timeout", reason="too slow"))
+    ranks = pick(run.collect(), metric="rank")
+    assert len(ranks) == 20
+    assert ranks["value"].isna().all()
+
+
+def test_methods_measured_on_different_items_are_not_ranked(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda", "random"), targets=("u50",), models=("opt-tiny",))
+    edit(run, run.cells[1], "perplexity", lambda record: record["measurements"][0]["items"].pop())
+    rows = pick(run.collect(), metric="rank", dataset="perplexity/wiki-sample")
+    assert rows["value"].isna().all()
+    assert set(rows["reason"]) == {"not ranked: the methods were not measured on the same items"}
+
+
+def test_a_diverged_perplexity_keeps_a_finite_value_and_loses_an_infinite_one(tmp_path, frame):
+    row = one(frame, model="smollm2-135m", method="magnitude", target="u70", metric="perplexity", dataset="wiki-sample")
+    assert row["status"] == "diverged"
+    assert row["value"] > 1e5
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    # A record that calls an infinite value ok is not believed.
+    edit(run, run.cells[1], "perplexity", lambda record: record["measurements"][0].update(value="Infinity"))
+    row = one(run.collect(), method="wanda", metric="perplexity", dataset="wiki-sample")
+    assert row["status"] == "diverged"
+    assert pd.isna(row["value"])
+
+
+def test_remarks_on_the_pruning_are_kept(frame):
+    row = one(frame, model="opt-tiny", method="sparsegpt", target="u60", metric="sparsity")
+    assert (row["status"], row["reason"]) == ("ok", "damping raised to 0.1 in 2 layers")
+
+
+def test_the_reference_gate_empties_the_model(run):
+    frame = run.collect({"opt-tiny": {"laptop-512": {"wiki-sample": 3.0}}})
+    assert set(pick(frame, model="opt-tiny")["status"]) == {"rejected"}
+    assert pick(frame, model="opt-tiny")["value"].isna().all()
+    assert "ok" in set(pick(frame, model="smollm2-135m")["status"])
+
+
+def test_a_broken_header_and_variants(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda@nsamples=32", "wanda"), targets=("u50",), models=("opt-tiny",))
+    headers = {"wanda": run.headers["wanda"]}
+    frame = collect(load_cells(run.root, run.cells, KINDS), headers, run.expected)
+    assert set(pick(frame, method="wanda@nsamples=32")["family"]) == {"unstructured"}
+    assert set(pick(frame, method="dense")["family"]) == {""}
+
+
+def test_the_order_of_the_cells_does_not_matter(run, frame, tmp_path):
+    shuffled = run.results()
+    random.Random(0).shuffle(shuffled)
+    write(frame, tmp_path / "a.csv")
+    write(collect(shuffled, run.headers, run.expected), tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_the_file_reads_back_exactly(frame, tmp_path):
+    write(frame, tmp_path / "metrics.csv")
+    with (tmp_path / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        read = list(csv.DictReader(file))
+    assert len(read) == len(frame)
+    for line, (_, row) in zip(read, frame.iterrows(), strict=True):
+        for column, text in line.items():
+            if pd.isna(row[column]):
+                assert text == ""
+            elif isinstance(row[column], str):
+                assert text == row[column]
+            else:
+                assert float(text) == row[column]
+
+
+def test_seeds_are_ranked_apart(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda", "random"), targets=("u50",), models=("opt-tiny",), seeds=(0, 1))
+    ranks = pick(run.collect(), metric="rank", dataset="perplexity/wiki-sample")
+    assert sorted(zip(ranks["seed"], ranks["method"], ranks["value"], ranks["n"], strict=True)) == [
+        (0, "random", 2, 2), (0, "wanda", 1, 2), (1, "random", 2, 2), (1, "wanda", 1, 2),
+    ]  # fmt: skip
