@@ -132,6 +132,8 @@ def _about(path: Path, text: str | None) -> dict[str, Any]:
         about = json.loads(text or "{}")
     except ValueError:
         about = {}
+    if about.get("format") == "prunebench-failure":  # what a failed cell leaves in place of its patch
+        raise PrunebenchError(f"{path} holds no patch, the cell could not be pruned: {about.get('reason')}")
     if about.get("format") != FORMAT:
         raise PrunebenchError(f"{path} is not a patch; a whole checkpoint is loaded as a model, not applied to one")
     if about.get("version") != VERSION:

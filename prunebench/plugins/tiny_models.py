@@ -1,8 +1,11 @@
 """Models small enough to be pruned in milliseconds, one per way a linear can look."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, OPTConfig, PretrainedConfig
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, OPTConfig, PretrainedConfig, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 _VOCABULARY = 96
 _HIDDEN = 64
@@ -22,7 +25,7 @@ TINY_CONFIGS: dict[str, PretrainedConfig] = {
 }  # fmt: skip
 
 
-def tiny_model(name: str, dtype: torch.dtype = torch.float32) -> nn.Module:
+def tiny_model(name: str, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     """A model of `TINY_CONFIGS` in eval mode, on the CPU, with weights that are the same at every call.
 
     Biases and norms get values of their own, because ones and zeros would hide methods that ignore them.
@@ -40,3 +43,25 @@ def tiny_calibration(samples: int = 4, tokens: int = 48) -> Tensor:
     """Token ids (samples, tokens) for any tiny model; more tokens in all than any layer has inputs."""
     generator = torch.Generator().manual_seed(1)
     return torch.randint(3, _VOCABULARY, (samples, tokens), generator=generator)
+
+
+def with_dead_channels(opt: PreTrainedModel) -> PreTrainedModel:
+    """A tiny OPT in which a few inputs of every `fc2` are zero whatever the text."""
+    model = copy.deepcopy(opt)
+    for block in model.model.decoder.layers:
+        for parameter in block.fc1.parameters():
+            parameter.data[::7] = 0
+    return model
+
+
+def linear_twin(gpt2: PreTrainedModel) -> PreTrainedModel:
+    """A tiny GPT-2 with every Conv1D replaced by the Linear that computes the same."""
+    model = copy.deepcopy(gpt2)
+    for name, module in gpt2.named_modules():
+        if isinstance(module, Conv1D):
+            linear = nn.Linear(module.nx, module.nf, dtype=module.weight.dtype)
+            linear.weight = nn.Parameter(module.weight.detach().T.contiguous(), requires_grad=False)
+            linear.bias = nn.Parameter(module.bias.detach().clone(), requires_grad=False)
+            owner, _, leaf = name.rpartition(".")
+            setattr(model.get_submodule(owner), leaf, linear)
+    return model

@@ -1,0 +1,109 @@
+"""The contract of a method as a list of named checks, and how one is run."""
+
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from prunebench.errors import ContractError, PrunebenchError
+from prunebench.plugins import contract
+from prunebench.plugins.header import Header
+from prunebench.plugins.loader import Method
+
+# After so long a check is broken off, whatever it is checking.
+_SECONDS_PER_CHECK = 60.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise of the contract.
+
+    Attributes:
+        name: how it is asked for (`prunebench check wanda --only exact_n_m`).
+        promise: what a method that passes does.
+        run: returns if the method keeps the promise, raises if not.
+        applies: whether a method with this header makes the promise.
+    """
+
+    name: str
+    promise: str
+    run: Callable[[Method], None]
+    applies: Callable[[Header], bool] = lambda header: True
+
+
+def checks_for(header: Header) -> list[Check]:
+    """The checks a method with this header has to pass, in the order of the contract."""
+    return [check for check in CHECKS if check.applies(header)]
+
+
+def run_check(check: Check, method: Method) -> None:
+    """Run one check.
+
+    Raises:
+        ContractError: the method breaks the promise; the message says how.
+        PrunebenchError: the method raised something itself, or never came back.
+    """
+    try:
+        with _broken_off_after(_SECONDS_PER_CHECK):
+            check.run(method)
+    except PrunebenchError:
+        raise
+    except _OutOfTimeError as error:
+        raise ContractError(f"{method.name} was still running after {_SECONDS_PER_CHECK:g} s on tiny models") from error
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise PrunebenchError(
+            f"{method.name} raised {type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+        ) from error
+
+
+class _OutOfTimeError(BaseException):
+    """Not an `Exception`, so that a method that catches everything does not catch this."""
+
+
+@contextmanager
+def _broken_off_after(seconds: float) -> Iterator[None]:
+    """Raise `_OutOfTimeError` in a block that takes too long; only the main thread can be interrupted so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise _OutOfTimeError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _prunes_in(*patterns: str) -> Callable[[Header], bool]:
+    return lambda header: any(pattern in header.patterns for pattern in patterns)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("header_valid", "the header can be read, and `needs` names what is read and nothing else",
+          contract.header_valid),
+    Check("exact_n_m", "every group of M consecutive inputs has exactly N zeros", contract.exact_n_m,
+          _prunes_in("n:m")),
+    Check("exact_sparsity", "the measured sparsity of each group is within one weight of the target",
+          contract.exact_sparsity, _prunes_in("unstructured", "n:m", "dense")),
+    Check("all_finite", "no NaN and no infinity, even with dead inputs and few tokens", contract.all_finite),
+    Check("same_seed_same_mask", "one seed always gives the same model", contract.same_seed_same_mask),
+    Check("dtype_and_device_kept", "weights stay in their dtype and on their device", contract.dtype_and_device_kept),
+    Check("others_untouched", "embeddings, norms and the head keep their bits", contract.others_untouched),
+    Check("harmless_at_zero", "nothing changes where nothing is to be pruned", contract.harmless_at_zero,
+          _prunes_in("unstructured", "dense")),
+    Check("works_on_llama_gqa", "works on Linear without bias and with grouped queries",
+          contract.works_on("llama-gqa")),
+    Check("works_on_opt", "works on Linear with bias and with one key per query", contract.works_on("opt")),
+    Check("works_on_conv1d", "works on Conv1D, where it prunes what it prunes on a Linear",
+          contract.same_on_conv1d_and_linear),
+    Check("in_time", f"prunes a tiny model within {contract.SECONDS_PER_TINY_MODEL:g} s", contract.in_time),
+)  # fmt: skip
