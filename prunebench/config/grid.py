@@ -93,6 +93,14 @@ def expand(config: Config) -> Grid:
     return Grid(cells, skipped, _chunks(jobs, config.cells_per_job))
 
 
+def describe(grid: Grid) -> str:
+    """What will be computed and what is left out, as lines for a person."""
+    lines = [f"grid: {len(grid.cells)} cells in {len(grid.sweeps)} sweeps (one model, method and seed each)"]
+    # Legality is decided by method and target alone, so one line stands for all models.
+    lines += [f"left out: {reason}" for reason in dict.fromkeys(skip.reason for skip in grid.skipped)]
+    return "\n".join(lines)
+
+
 def _legal_targets(spec: str, config: Config) -> dict[str, str]:
     """Each target token with the reason why the method cannot do it, empty if it can."""
     patterns = _patterns(spec, config)

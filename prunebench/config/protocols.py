@@ -50,7 +50,7 @@ class Perplexity(Strict):
     """
 
     texts: tuple[str, ...] = Field(min_length=1)
-    window: int = Field(2048, ge=2)
+    window: Annotated[int, Field(ge=2)] = 2048
     max_windows: Positive | None = None
     join: str = "\n\n"
     bos: Literal["none", "once", "every"] = "once"
@@ -67,13 +67,13 @@ class Zeroshot(Strict):
     """Settings of the lm-eval tasks: the first `limit` items (None = all), `num_fewshot` examples before each."""
 
     limit: Positive | None = None
-    num_fewshot: int = Field(0, ge=0)
+    num_fewshot: Annotated[int, Field(ge=0)] = 0
 
 
 class Generation(Strict):
     """Greedy continuation of `prompt` by `max_new_tokens` tokens."""
 
-    prompt: str = Field("University is", min_length=1)
+    prompt: Annotated[str, Field(min_length=1)] = "University is"
     max_new_tokens: Positive = 20
 
 

@@ -31,13 +31,16 @@ def _words(value: Any) -> Any:
 
 # Snakemake reads `--config models=1b` as a string but `models=125` as a number: names are strings again here.
 Names = Annotated[tuple[str, ...], BeforeValidator(_words), BeforeValidator(_as_list)]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_as_list), Field(min_length=1)]
+Kinds = Annotated[tuple[Kind, ...], BeforeValidator(_as_list)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 
 class Limits(Strict):
     """What one cell may take before it becomes a `timeout` or `oom` record; None = no limit."""
 
-    cell_minutes: float | None = Field(60, gt=0)
-    memory_gb: float | None = Field(None, gt=0)
+    cell_minutes: Annotated[float | None, Field(gt=0)] = 60
+    memory_gb: Annotated[float | None, Field(gt=0)] = None
 
 
 class RegistryPaths(Strict):
@@ -71,14 +74,14 @@ class Settings(Strict):
     models: Names = Field(min_length=1)
     methods: Names = ()
     targets: Names = ()
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_as_list)] = Field((0,), min_length=1)
-    evaluate: Annotated[tuple[Kind, ...], BeforeValidator(_as_list)] = ("perplexity", "zeroshot", "generation")
+    seeds: Seeds = (0,)
+    evaluate: Kinds = ("perplexity", "zeroshot", "generation")
     zeroshot_tasks: Names = ()
     limits: Limits = Limits()
-    cells_per_job: int = Field(0, ge=0)
-    threads: int = Field(1, ge=1)
+    cells_per_job: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=1)] = 1
     keep_patches: bool = True
-    method_paths: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = Field((Path("methods"),), min_length=1)
+    method_paths: Paths = (Path("methods"),)
     registry: RegistryPaths = RegistryPaths()
 
     @field_validator("models", "methods", "targets", "seeds", "evaluate", "zeroshot_tasks", mode="after")

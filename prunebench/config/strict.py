@@ -1,5 +1,6 @@
 """Strict YAML sections: a key nobody reads is a spelling mistake, so it is refused with the nearest known one."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,11 +46,28 @@ def parse(section: type[Section], value: Any, where: str) -> Section:
 
 
 def _describe(detail: ErrorDetails) -> str:
+    """One of pydantic's findings as `key: what is wrong`."""
     location = ".".join(str(part) for part in detail["loc"])
-    # A ValueError raised by one of our validators arrives as "Value error, <message>".
-    message = str(detail["ctx"]["error"]) if detail["type"] == "value_error" else detail["msg"]
-    given = "" if detail["type"] in {"unknown_key", "missing", "value_error"} else f" (given: {detail['input']!r})"
-    return f"{location}: {message}{given}" if location else f"{message}{given}"
+    context, given = detail.get("ctx", {}), detail["input"]
+    match detail["type"]:
+        case "value_error":  # raised by one of our own validators
+            message = str(context["error"])
+        case "literal_error":
+            message = str(unknown_name("value", str(given), _quoted(context["expected"])))
+        case "union_tag_invalid":
+            message = str(unknown_name("kind", context["tag"], _quoted(context["expected_tags"])))
+        case "unknown_key":
+            message = detail["msg"]
+        case "missing":
+            message = "is missing"
+        case _:
+            message = f"{detail['msg']}, not {given!r}"
+    return f"{location}: {message}" if location else message
+
+
+def _quoted(text: str) -> list[str]:
+    """The names in pydantic's "'a', 'b' or 'c'"."""
+    return re.findall(r"'([^']*)'", text)
 
 
 def parse_entries(section: type[Section], value: Any, where: str) -> dict[str, Section]:
@@ -66,16 +84,16 @@ def parse_entries(section: type[Section], value: Any, where: str) -> dict[str, S
 class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML lets a later key silently replace an earlier one; in a registry that hides an entry."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        # While composing, before merge keys (<<) are expanded: what overrides a merged key is no duplicate.
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{name!r} is there twice", key.start_mark)
+            seen.add(name)
+        return node
 
 
 def read_yaml(path: Path) -> Any:

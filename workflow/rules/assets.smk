@@ -1,0 +1,70 @@
+# Models, texts and tasks: fetched (or, for the tiny models, trained) once, pinned in the registries.
+localrules:
+    fetch_model,
+    fetch_text,
+    fetch_task,
+
+
+rule fetch_model:
+    output:
+        MODEL,
+    log:
+        "results/logs/fetch_model/{model}.log",
+    wildcard_constraints:
+        model=one_of(FETCHED),
+    conda:
+        "../../environment.yml"
+    params:
+        spec=lambda wildcards: RUN.model_registry[wildcards.model].digest,
+    script:
+        "../scripts/fetch_model.py"
+
+
+rule train_tiny:
+    input:
+        text=lambda wildcards: TEXT.format(
+            text=RUN.model_registry[wildcards.model].training_text
+        ),
+    output:
+        MODEL,
+    log:
+        "results/logs/train_tiny/{model}.log",
+    wildcard_constraints:
+        model=one_of(TRAINED),
+    conda:
+        "../../environment.yml"
+    threads: RUN.threads
+    params:
+        spec=lambda wildcards: RUN.model_registry[wildcards.model].digest,
+    script:
+        "../scripts/train_tiny.py"
+
+
+rule fetch_text:
+    output:
+        TEXT,
+    log:
+        "results/logs/fetch_text/{text}.log",
+    wildcard_constraints:
+        text=one_of(RUN.data.texts),
+    conda:
+        "../../environment.yml"
+    params:
+        spec=lambda wildcards: RUN.data.texts[wildcards.text].digest,
+    script:
+        "../scripts/fetch_text.py"
+
+
+rule fetch_task:
+    output:
+        TASK,
+    log:
+        "results/logs/fetch_task/{task}.log",
+    wildcard_constraints:
+        task=one_of(RUN.data.tasks),
+    conda:
+        "../../environment.yml"
+    params:
+        spec=lambda wildcards: RUN.data.tasks[wildcards.task].digest,
+    script:
+        "../scripts/fetch_task.py"

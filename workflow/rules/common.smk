@@ -1,0 +1,85 @@
+# The checked config, its grid, and the names files go by; included before the rules.
+import re
+
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+from prunebench.config import grid, load
+from prunebench.errors import PrunebenchError
+from prunebench.layout import (
+    CALIBRATION,
+    EVALUATION_RECORD,
+    METRICS,
+    MODEL,
+    PATCH,
+    PROVENANCE,
+    PRUNE_RECORD,
+    TASK,
+    TEXT,
+    WINDOWS,
+    Sweep,
+)
+from prunebench.runlock import hold_run_lock
+from prunebench.sweeps import keys
+
+try:
+    RUN = load.load_config(config)
+    GRID = grid.expand(RUN)
+except PrunebenchError as error:
+    raise WorkflowError(str(error)) from None
+
+TRAINED = [name for name, spec in RUN.model_registry.items() if spec.training_text]
+FETCHED = [name for name, spec in RUN.model_registry.items() if not spec.training_text]
+
+# Each job parses this file again; the person reads this once.
+if workflow.is_main_process:
+    logger.info(grid.describe(GRID))
+
+
+onstart:
+    hold_run_lock()
+
+
+def one_of(names):
+    """A wildcard constraint: one of the names, or nothing at all if there are none."""
+    return "|".join(re.escape(name) for name in names) or "(?!)"
+
+
+def of_sweep(pattern):
+    """An input function: the file of the sweep's protocol, model and seed."""
+    return lambda wildcards: pattern.format(**vars(Sweep.parse(wildcards.sweep)))
+
+
+def evaluation_data(kind):
+    """An input function: what one kind of evaluation reads beside model and patch."""
+    if kind == "perplexity":
+        texts = RUN.protocol_spec.perplexity.texts
+        return lambda wildcards: [
+            WINDOWS.format(text=text, **vars(Sweep.parse(wildcards.sweep)))
+            for text in texts
+        ]
+    tasks = RUN.zeroshot_tasks if kind == "zeroshot" else ()
+    return [TASK.format(task=task) for task in tasks]
+
+
+def evaluation_digest(kind):
+    """A params function: what decides one kind of evaluation of a sweep, but for its targets and input files."""
+    return lambda wildcards: keys.evaluate_params(
+        RUN, Sweep.parse(wildcards.sweep), kind
+    )
+
+
+def patches_of(chunk):
+    """A prune job's patches; temporary if the config says so."""
+    patches = update(expand(PATCH, target=chunk.targets, allow_missing=True))
+    return patches if RUN.keep_patches else temp(patches)
+
+
+RECORDS = [
+    *(cell.sweep.prune_record(cell.target) for cell in GRID.cells),
+    *(
+        cell.sweep.evaluation_record(cell.target, kind)
+        for cell in GRID.cells
+        for kind in RUN.evaluate
+    ),
+]

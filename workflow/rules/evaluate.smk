@@ -1,0 +1,33 @@
+# One job per sweep and kind of evaluation, one record per cell; see prune.smk for why the rules come in a loop.
+for kind in RUN.evaluate:
+    for chunk in GRID.chunks:
+
+        rule:
+            name:
+                f"evaluate_{kind}_{chunk.name}"
+            input:
+                model=of_sweep(MODEL),
+                data=evaluation_data(kind),
+                patches=expand(PATCH, target=chunk.targets, allow_missing=True),
+                records=expand(PRUNE_RECORD, target=chunk.targets, allow_missing=True),
+            output:
+                update(
+                    expand(
+                        EVALUATION_RECORD,
+                        target=chunk.targets,
+                        kind=kind,
+                        allow_missing=True,
+                    )
+                ),
+            log:
+                f"results/logs/evaluate_{kind}/{{sweep}}/{chunk.name}.log",
+            wildcard_constraints:
+                sweep=one_of(sweep.path for sweep in chunk.sweeps),
+            conda:
+                "../../environment.yml"
+            threads: RUN.threads
+            params:
+                kind=kind,
+                key=evaluation_digest(kind),
+            script:
+                "../scripts/evaluate.py"

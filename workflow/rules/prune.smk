@@ -1,0 +1,27 @@
+# One job per sweep (model, method, seed), one record per cell. update() keeps the cells a sweep already has when
+# its targets grow; the job skips those whose record is current. A list of outputs cannot depend on wildcards, so
+# sweeps with the same targets share a rule.
+for chunk in GRID.chunks:
+
+    rule:
+        name:
+            f"prune_{chunk.name}"
+        input:
+            model=of_sweep(MODEL),
+            calibration=of_sweep(CALIBRATION),
+        output:
+            patches=patches_of(chunk),
+            records=update(
+                expand(PRUNE_RECORD, target=chunk.targets, allow_missing=True)
+            ),
+        log:
+            f"results/logs/prune/{{sweep}}/{chunk.name}.log",
+        wildcard_constraints:
+            sweep=one_of(sweep.path for sweep in chunk.sweeps),
+        conda:
+            "../../environment.yml"
+        threads: RUN.threads
+        params:
+            key=lambda wildcards: keys.prune_params(RUN, Sweep.parse(wildcards.sweep)),
+        script:
+            "../scripts/prune.py"

@@ -1,0 +1,39 @@
+# Token ids, made once per model: every method calibrates on the same ids and is measured on the same ids.
+rule tokenize_calibration:
+    input:
+        model=MODEL,
+        text=TEXT.format(text=RUN.protocol_spec.calibration.text),
+    output:
+        CALIBRATION,
+    log:
+        "results/logs/tokenize_calibration/{protocol}/{model}/seed{seed}.log",
+    wildcard_constraints:
+        protocol=re.escape(RUN.protocol),
+        model=one_of(RUN.model_registry),
+        seed=r"\d+",
+    conda:
+        "../../environment.yml"
+    params:
+        settings=RUN.protocol_spec.calibration.model_dump_json(),
+    script:
+        "../scripts/tokenize_calibration.py"
+
+
+rule tokenize_windows:
+    input:
+        model=MODEL,
+        text=TEXT,
+    output:
+        WINDOWS,
+    log:
+        "results/logs/tokenize_windows/{protocol}/{model}/{text}.log",
+    wildcard_constraints:
+        protocol=re.escape(RUN.protocol),
+        model=one_of(RUN.model_registry),
+        text=one_of(RUN.data.texts),
+    conda:
+        "../../environment.yml"
+    params:
+        settings=RUN.protocol_spec.perplexity.model_dump_json(exclude={"texts"}),
+    script:
+        "../scripts/tokenize_windows.py"

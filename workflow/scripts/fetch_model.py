@@ -1,0 +1,12 @@
+"""Fetch one model of the registry and make it a folder transformers reads."""
+
+from pathlib import Path
+
+from prunebench.assets.models import materialise_model
+from prunebench.config.load import load_config
+from prunebench.jobscript import job
+
+with job(snakemake.log[0]):
+    name = snakemake.wildcards.model
+    spec = load_config(snakemake.config).model_registry[name]
+    materialise_model(name, spec, Path(snakemake.output[0]).parent)
