@@ -24,6 +24,8 @@ def prune_layer(layer, inputs, target, damping, block, note):
     W = layer.weight.float().T.contiguous()
     H, dead = hessian(inputs)
     U = inverse_cholesky(H, damping, note)
+    if target.pattern == "n:m":
+        block = max(block // target.m, 1) * target.m  # a block holds whole groups of M
 
     for start in range(0, len(W), block):
         end = min(start + block, len(W))

@@ -66,6 +66,19 @@ def test_the_full_algorithm_matches_its_loops_over_blocks_of_128(columns, token)
             assert block.sum() == int(block.size * PRUNED[token].fraction)
 
 
+@pytest.mark.parametrize("n_m", [(1, 3), (2, 5), (3, 6)])
+def test_groups_that_do_not_divide_a_block_stay_whole(n_m):
+    n, m = n_m
+    weight = random_weight(6, 180, seed=17)
+    samples = correlated_samples(180, [200, 90], seed=18)
+    result = prune("sparsegpt", "Linear", weight, f"n{n}m{m}", samples=samples)
+    np.testing.assert_array_equal(result.mask.reshape(6, -1, m).sum(-1), n)
+    blocksize = 128 // m * m
+    expected, _, differing = sparsegpt(weight, samples, Pruned(n / m, n, m), blocksize, chosen=result.mask)
+    assert differing == 0
+    assert_close(result.weight, expected)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_selection_and_weights_match_without_being_told_the_mask(kind):
     """The loops choose for themselves here; sizes are small enough that no two scores nearly tie."""
