@@ -38,20 +38,23 @@ def load_config(mapping: Mapping[str, Any]) -> Config:
             duplicate, or a registry file that cannot be read.
     """
     settings = parse(Settings, dict(mapping), "config")
-    models_file, data_file = settings.registry.models, settings.registry.data
-    protocols_file = settings.registry.protocols
-    protocols = parse_entries(Protocol, read_yaml(protocols_file), str(protocols_file))
-    _known("protocol", [settings.protocol], protocols, protocols_file)
+    files = settings.registry
+    protocols = parse_entries(Protocol, read_yaml(files.protocols), str(files.protocols))
+    _known("protocol", [settings.protocol], protocols, "config")
     config = Config(
         **dict(settings),
-        model_registry=parse_entries(ModelSpec, read_yaml(models_file), str(models_file)),
-        data=parse(DataRegistry, read_yaml(data_file), str(data_file)),
+        model_registry=parse_entries(ModelSpec, read_yaml(files.models), str(files.models)),
+        data=parse(DataRegistry, read_yaml(files.data), str(files.data)),
         protocol_spec=protocols[settings.protocol],
         method_files=find_methods(settings.method_paths),
     )
-    _known("model", config.models, config.model_registry, models_file)
-    _known("task", config.zeroshot_tasks, config.data.tasks, data_file)
-    _known("text", needed_texts(config), config.data.texts, data_file)
+    _known("model", config.models, config.model_registry, "config")
+    _known("task", config.zeroshot_tasks, config.data.tasks, "config")
+    texts = config.data.texts
+    _known("text", needed_texts(config), texts, f"{files.protocols}, entry {config.protocol!r}")
+    for name in config.models:
+        text = config.model_registry[name].training_text
+        _known("text", [text] if text else [], texts, f"{files.models}, entry {name!r}")
     if "zeroshot" in config.evaluate and not config.zeroshot_tasks:
         raise PrunebenchError("config: `evaluate` has zeroshot but `zeroshot_tasks` is empty; name tasks or drop it")
     for spec in config.methods:
@@ -68,18 +71,18 @@ def needed_texts(config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys([protocol.calibration.text, *protocol.perplexity.texts]))
 
 
-def _known(what: str, names: Iterable[str], known: Iterable[str], where: Path) -> None:
+def _known(what: str, names: Iterable[str], known: Iterable[str], where: str) -> None:
     known = set(known)
     for name in names:
         if name not in known:
-            raise unknown_name(what, name, known, str(where))
+            raise unknown_name(what, name, known, where)
 
 
 def _check_method(spec: str, files: Mapping[str, Path]) -> None:
     """The method and the parameters of its variant exist. A broken method file is no mistake of the config."""
     name, values = parse_variant(spec)
     if name not in files:
-        raise unknown_name("method", name, files, "method_paths")
+        raise unknown_name("method", name, files, "config")
     try:
         header = read_header(files[name])
     except PrunebenchError:
