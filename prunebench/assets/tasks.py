@@ -67,9 +67,7 @@ def _by_part(name: str, spec: TaskSpec, items: Iterable[Item]) -> dict[str, list
 
 def _renamed(item: Item, rename: dict[str, str]) -> Item:
     old = {source: column for column, source in rename.items()}
-    return {
-        old.get(column, column): int(value) if isinstance(value, bool) else value for column, value in item.items()
-    }
+    return {old.get(column, column): int(value) if isinstance(value, bool) else value for column, value in item.items()}
 
 
 def _items(name: str, spec: TaskSpec, split: str, downloads: Path) -> Iterator[Item]:

@@ -1,0 +1,80 @@
+"""From finished assets to token files: what the workflow's tokenise jobs call."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, Literal
+
+from prunebench.assets.manifest import read_manifest
+from prunebench.assets.texts import DOCUMENTS
+from prunebench.data.calibration import sample_calibration, write_calibration
+from prunebench.data.documents import Documents
+from prunebench.data.windows import Bos, make_windows, write_windows
+from prunebench.models.load import load_tokenizer
+
+_log = logging.getLogger(__name__)
+
+
+def tokenise_calibration(
+    path: Path,
+    model: Path,
+    text: Path,
+    *,
+    nsamples: int,
+    seqlen: int,
+    seed: int,
+    selection: Literal["document-crop"] = "document-crop",
+) -> None:
+    """Write the calibration file of one model, text and seed; sequences are at most as long as the model takes.
+
+    Args:
+        path: the file to write.
+        model, text: folders of the finished assets.
+
+    Raises:
+        PrunebenchError: an asset is not finished, or no document is long enough.
+    """
+    settings = {
+        "nsamples": nsamples,
+        "seqlen": min(seqlen, read_manifest(model)["positions"]),
+        "seed": seed,
+        "selection": selection,
+    }
+    ids = sample_calibration(Documents(text / DOCUMENTS), load_tokenizer(model), **settings)
+    write_calibration(path, ids, _metadata(model, text, settings))
+    _log.info("%s: %d calibration samples of %d tokens", path, *ids.shape)
+
+
+def tokenise_windows(
+    path: Path,
+    model: Path,
+    text: Path,
+    *,
+    window: int,
+    join: str = "\n\n",
+    bos: Bos = "once",
+    max_windows: int | None = None,
+) -> None:
+    """Write the evaluation windows of one model and text; windows are at most as long as the model takes.
+
+    Args and raises as `tokenise_calibration`; also a text shorter than one window.
+    """
+    settings = {
+        "window": min(window, read_manifest(model)["positions"]),
+        "join": join,
+        "bos": bos,
+        "max_windows": max_windows,
+    }
+    ids = make_windows(Documents(text / DOCUMENTS), load_tokenizer(model), **settings)
+    write_windows(path, ids, _metadata(model, text, settings))
+    _log.info("%s: %d windows of %d tokens", path, *ids.shape)
+
+
+def _metadata(model: Path, text: Path, settings: dict[str, Any]) -> dict[str, str]:
+    manifest = read_manifest(text)
+    return {
+        "text": manifest["name"],
+        "text_sha256": manifest["files"][DOCUMENTS],
+        "tokenizer_sha256": read_manifest(model)["tokenizer_sha256"],
+        "settings": json.dumps(settings, sort_keys=True),
+    }
