@@ -27,4 +27,6 @@ rule all:
         RECORDS,
         METRICS,
         PROVENANCE,
-        REPORTS,
+        TABLES,
+        FIGURES,
+        LEADERBOARD,

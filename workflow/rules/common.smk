@@ -19,6 +19,8 @@ from prunebench.layout import (
     WINDOWS,
     Sweep,
 )
+from prunebench.reports.names import report_names
+from prunebench.results.gather import gather_params
 from prunebench.runlock import hold_run_lock
 from prunebench.sweeps import keys
 
@@ -83,3 +85,16 @@ RECORDS = [
         for kind in RUN.evaluate
     ),
 ]
+
+REPORT_NAMES = report_names(
+    RUN.models, RUN.protocol_spec.perplexity.texts, RUN.zeroshot_tasks, RUN.evaluate
+)
+TABLES = expand(
+    "reports/tables/{name}.{ending}", name=REPORT_NAMES.tables, ending=["tex", "csv"]
+)
+FIGURES = expand(
+    "reports/figures/{name}.{ending}",
+    name=REPORT_NAMES.figures,
+    ending=["pdf", "svg", "png"],
+)
+LEADERBOARD = "reports/leaderboard.html"

@@ -1,4 +1,9 @@
-REPORTS = []
+# From records to one table of numbers, and from that table alone to everything people look at.
+localrules:
+    collect,
+    make_tables,
+    make_figures,
+    make_leaderboard,
 
 
 rule collect:
@@ -11,5 +16,49 @@ rule collect:
         "results/logs/collect.log",
     conda:
         "../../environment.yml"
+    params:
+        key=gather_params(RUN),
     script:
         "../scripts/collect.py"
+
+
+rule make_tables:
+    input:
+        metrics=METRICS,
+        provenance=PROVENANCE,
+    output:
+        TABLES,
+    log:
+        "results/logs/make_tables.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/make_tables.py"
+
+
+rule make_figures:
+    input:
+        metrics=METRICS,
+        provenance=PROVENANCE,
+    output:
+        FIGURES,
+    log:
+        "results/logs/make_figures.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/make_figures.py"
+
+
+rule make_leaderboard:
+    input:
+        metrics=METRICS,
+        provenance=PROVENANCE,
+    output:
+        report(LEADERBOARD, caption="../report/leaderboard.rst", category="Results"),
+    log:
+        "results/logs/make_leaderboard.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/make_leaderboard.py"

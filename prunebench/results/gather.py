@@ -1,0 +1,58 @@
+"""The collect rule: from a config and the records on disk to `metrics.csv` and `provenance.json`."""
+
+from pathlib import Path
+
+from prunebench.config.grid import expand
+from prunebench.config.load import Config
+from prunebench.errors import PrunebenchError
+from prunebench.files import digest_json, write_json
+from prunebench.plugins.header import Header, parse_variant, read_header
+from prunebench.results.cells import load_cells
+from prunebench.results.expected import Pair, expected_pairs
+
+
+def gather(config: Config, metrics: Path, provenance: Path, root: Path = Path()) -> None:
+    """Collect the records of the config's grid, found under `root`, into the two files."""
+    # pandas and scipy are only needed here; the Snakefile imports this module for the rest.
+    from prunebench.results.collect import collect, write
+    from prunebench.results.summary import summarise
+
+    headers = method_headers(config)
+    references = {name: spec.reference for name, spec in config.model_registry.items()}
+    results = load_cells(root, expand(config).cells, config.evaluate, references)
+    write(collect(results, headers, measured_pairs(config)), metrics)
+    titles = _titles(config)
+    protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}
+    write_json(provenance, summarise(results, headers, titles["models"], titles["datasets"], protocols))
+
+
+def gather_params(config: Config) -> str:
+    """Digest of what the config itself contributes: a new title or reference value collects again, no more."""
+    headers = {name: header.model_dump(mode="json") for name, header in method_headers(config).items()}
+    references = {name: config.model_registry[name].reference for name in config.models}
+    return digest_json([headers, references, _titles(config), config.protocol_spec.model_dump(mode="json")])
+
+
+def measured_pairs(config: Config) -> dict[str, tuple[Pair, ...]]:
+    """By kind of evaluation, the (metric, dataset) pairs each cell of the config should have."""
+    protocol = config.protocol_spec
+    return expected_pairs(config.evaluate, protocol.perplexity.texts, config.zeroshot_tasks, protocol.generation.prompt)
+
+
+def method_headers(config: Config) -> dict[str, Header]:
+    """The headers of the config's methods by name without variant; broken ones are left out."""
+    headers = {}
+    for name in {parse_variant(spec)[0] for spec in (*config.methods, "dense")}:
+        try:
+            headers[name] = read_header(config.method_files[name])
+        except PrunebenchError:
+            continue  # its cells say why
+    return headers
+
+
+def _titles(config: Config) -> dict[str, dict[str, str]]:
+    data = {**config.data.texts, **config.data.tasks}
+    return {
+        "models": {name: config.model_registry[name].title for name in config.models},
+        "datasets": {name: entry.title for name, entry in data.items()},
+    }

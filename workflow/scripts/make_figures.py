@@ -1,0 +1,9 @@
+"""Make the figures of the run."""
+
+from pathlib import Path
+
+from prunebench.jobscript import job
+from prunebench.reports.build import build_figures
+
+with job(snakemake.log[0]):
+    build_figures(Path(snakemake.input.metrics), Path(snakemake.input.provenance), Path(snakemake.output[0]).parent)
