@@ -1,0 +1,104 @@
+"""lm-eval's own task definitions on items that lie in a local folder."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import lm_eval.tasks
+import yaml
+from datasets import Dataset
+from lm_eval.api.task import Task
+from lm_eval.tasks import TaskManager
+
+from prunebench.errors import PrunebenchError, unknown_name
+
+_ITEMS = "items"
+_FEWSHOT = "fewshot"
+
+
+def load_task(name: str, items: Path, fewshot: Path | None, limit: int | None, num_fewshot: int, scratch: Path) -> Task:
+    """lm-eval's task `name` on the first `limit` lines of a file of items.
+
+    Prompts, choices and metrics are those of the harness's own definition, which the YAML file written here
+    includes; only where documents come from is replaced. Nothing is looked up outside these files.
+
+    Args:
+        items: JSON lines with the columns lm-eval's definition reads.
+        fewshot: the same for few-shot examples.
+        scratch: an empty folder for the YAML file, needed only during the call.
+
+    Raises:
+        PrunebenchError: lm-eval has no such task, or examples are asked for and there are none.
+    """
+    if num_fewshot and fewshot is None:
+        raise PrunebenchError(
+            f"task {name!r} has no few-shot examples of its own and its items are not to be examples for each other; "
+            "use num_fewshot 0 or give the task a `fewshot_split` in the data registry"
+        )
+    changes: dict[str, Any] = {
+        "include": str(find_definition(name)),
+        "task": name,
+        "num_fewshot": num_fewshot,
+        "dataset_kwargs": {"items": str(items), "fewshot": str(fewshot) if num_fewshot else None, "limit": limit},
+        "training_split": None,
+        "validation_split": None,
+        "test_split": _ITEMS,
+        "fewshot_split": _FEWSHOT if num_fewshot else None,
+    }
+    if not num_fewshot:
+        changes["fewshot_config"] = None  # it may name a split that is not here
+    text = yaml.safe_dump(changes) + f"custom_dataset: !function {__name__}.{local_documents.__name__}\n"
+    (scratch / "task.yaml").write_text(text, encoding="utf-8")
+    return TaskManager(include_path=str(scratch), include_defaults=False).load([name])["tasks"][name]
+
+
+def local_documents(items: str, fewshot: str | None, limit: int | None, **_metadata: Any) -> dict[str, Any]:
+    """What lm-eval calls instead of downloading a dataset: split -> documents."""
+    documents = {_ITEMS: _read(Path(items), limit)}
+    if fewshot is not None:
+        documents[_FEWSHOT] = _read(Path(fewshot), None)
+    return documents
+
+
+def _read(path: Path, limit: int | None) -> Dataset:
+    with path.open(encoding="utf-8") as file:
+        return Dataset.from_list([json.loads(line) for line in islice(file, limit)])
+
+
+def find_definition(name: str) -> Path:
+    """The YAML file of lm-eval that defines a task.
+
+    Raises:
+        PrunebenchError: no file defines it.
+    """
+    # Listing lm-eval's 14,000 files is quick and reading them is not: those named like the task come first.
+    files = _definition_files()
+    likely = [file for file in files if f"{os.sep}{name}{os.sep}" in file or file.endswith(f"{os.sep}{name}.yaml")]
+    for defined, file in _defined(likely):
+        if defined == name:
+            return Path(file)
+    known = dict(_defined(files))
+    if name not in known:
+        raise unknown_name("lm-eval task", name, known)
+    return Path(known[name])
+
+
+@cache
+def _definition_files() -> list[str]:
+    folders = os.walk(os.path.dirname(lm_eval.tasks.__file__))
+    return sorted(
+        os.path.join(folder, file) for folder, _, files in folders for file in files if file.endswith(".yaml")
+    )
+
+
+def _defined(files: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for file in files:
+        for line in Path(file).read_text(encoding="utf-8").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip("\"'") == "task" and value.strip():
+                yield value.strip().strip("\"'"), file
+                break
