@@ -1,0 +1,23 @@
+"""Entry points of the report rules: from `metrics.csv` and `provenance.json` to files under `reports/`."""
+
+from pathlib import Path
+
+from prunebench.reports.figures import write_figures
+from prunebench.reports.source import Source
+from prunebench.reports.tables import write_tables
+
+
+def build_tables(metrics_csv: Path, provenance: Path, folder: Path) -> list[str]:
+    """Write all tables into `folder` as `<name>.tex` and `<name>.csv`; returns the names."""
+    return write_tables(_of_one_protocol(metrics_csv, provenance), folder)
+
+
+def _of_one_protocol(metrics_csv: Path, provenance: Path) -> Source:
+    source = Source.read(metrics_csv, provenance)
+    source.protocol  # noqa: B018  raises if there are several
+    return source
+
+
+def build_figures(metrics_csv: Path, provenance: Path, folder: Path) -> list[str]:
+    """Write all figures into `folder` as `<name>.pdf`, `.svg` and `.png`; returns the names."""
+    return write_figures(_of_one_protocol(metrics_csv, provenance), folder)

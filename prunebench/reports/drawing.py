@@ -1,0 +1,166 @@
+"""Perplexity against sparsity, drawn.
+
+Curves are unstructured sparsity; N:M and structured points stand apart from them, since half the weights at
+2:4 and any half of the weights are different things. Bands and bars are the 95 % intervals of `metrics.csv`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import isfinite, nan
+from statistics import fmean
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from prunebench.reports.display import STATUS_WORDS
+from prunebench.reports.panels import DENSE_METHOD, Entry, Panel
+from prunebench.reports.source import Source
+from prunebench.targets import Target
+
+# Okabe & Ito's palette for all kinds of colour vision, darkest first; grey is chance, the dense model is ink.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+GREY = "#8A8A8A"
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+}
+
+_MARKERS = "os^DvP*X<>hp"
+_DASHES = ("-", "--", "-.", ":")
+_HEADINGS = {"unstructured": "unstructured sparsity", "n:m": "N:M", "structured": "structured"}
+_CEILING = 100  # times the dense perplexity: where a model is of no use any more the axis ends
+_LISTED = 6  # so many failed cells are named below a figure
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one method is drawn: told apart by colour and by marker, and beyond the palette by dashes."""
+
+    color: str
+    marker: str
+    dashes: str
+
+    @property
+    def points(self) -> dict[str, Any]:
+        """Matplotlib's keywords for its points."""
+        return {"color": self.color, "marker": self.marker, "markersize": 4}
+
+
+def method_looks(shown: Iterable[Panel]) -> dict[str, Look]:
+    """One look per method, the same in all figures."""
+    methods = sorted({method for panel in shown for method in panel.methods} - {"random"})
+    looks = {"random": Look(GREY, "x", ":")}
+    for i, method in enumerate(methods):
+        dashes = _DASHES[i // len(PALETTE) % len(_DASHES)]
+        looks[method] = Look(PALETTE[i % len(PALETTE)], _MARKERS[i % len(_MARKERS)], dashes)
+    return looks
+
+
+def draw(source: Source, panel: Panel, looks: Mapping[str, Look], ink: str = "black") -> Figure:
+    """The panel with one set of axes per pattern, sharing the perplexity axis; to be called under `STYLE`."""
+    by_pattern = groupby(panel.targets, key=lambda token: Target.parse(token).pattern)
+    patterns = [(pattern, list(tokens)) for pattern, tokens in by_pattern] or [("unstructured", [])]
+    curves = [len(tokens) > 1 and pattern != "n:m" for pattern, tokens in patterns]
+    widths = [3.2 if curve else 0.5 + 0.55 * len(tokens) for curve, (_, tokens) in zip(curves, patterns, strict=True)]
+    figure = Figure(figsize=(2.5 + sum(widths), 3.4), layout="constrained")
+    axes = figure.subplots(1, len(patterns), sharey=True, squeeze=False, width_ratios=widths)[0]
+    for ax, curve, (pattern, tokens) in zip(axes, curves, patterns, strict=True):
+        (_curves if curve else _points)(ax, panel, tokens, looks)
+        ax.axhline(_mean(_finished(panel.dense), "number"), color=ink, linewidth=1, label=DENSE_METHOD)
+        ax.set_xlabel(_HEADINGS[pattern])
+    _perplexity_axis(axes[0], panel)
+    handles = {handle.get_label(): handle for ax in axes for handle in ax.get_legend_handles_labels()[0]}
+    named = [method for method in (*panel.methods, DENSE_METHOD) if method in handles]
+    labels = [_title(source, "methods", method) for method in named]
+    figure.legend([handles[method] for method in named], labels, loc="outside right upper")
+    model, text = _title(source, "models", panel.model), _title(source, "datasets", panel.dataset)
+    figure.suptitle(f"{model} on {text}", fontsize=10)
+    if footnote := _footnote(source, panel):
+        figure.supxlabel(footnote, fontsize=6.5, x=0.01, ha="left")
+    return figure
+
+
+def _curves(ax: Axes, panel: Panel, tokens: Sequence[str], looks: Mapping[str, Look]) -> None:
+    x = [100 * Target.parse(token).sparsity for token in tokens]
+    for method in panel.methods:
+        look = looks[method]
+        entries = [_finished(panel.at(method, token)) for token in tokens]
+        if any(entries):
+            mean, low, high = ([_mean(found, name) for found in entries] for name in ("number", "low", "high"))
+            ax.plot(x, mean, linewidth=1.3, linestyle=look.dashes, label=method, **look.points)
+            ax.fill_between(x, low, high, color=look.color, alpha=0.15, linewidth=0)
+    ax.set_xticks(x, [f"{value:.0f}%" for value in x])
+
+
+def _points(ax: Axes, panel: Panel, tokens: Sequence[str], looks: Mapping[str, Look]) -> None:
+    step = 0.6 / max(1, len(panel.methods) - 1)
+    ceiling = _ceiling(panel)
+    for i, method in enumerate(panel.methods):
+        look, offset = looks[method], i * step - 0.3
+        for place, token in enumerate(tokens):
+            if not (entries := _finished(panel.at(method, token))):
+                continue
+            mean, low, high = (_mean(entries, name) for name in ("number", "low", "high"))
+            bars = [[mean - low], [high - mean]] if isfinite(low) else None
+            ax.errorbar(place + offset, mean, bars, linestyle="", capsize=2, label=method, **look.points)
+            if ceiling and mean > ceiling:
+                ax.text(place + offset, 0.95, "↑", transform=ax.get_xaxis_transform(), color=look.color, ha="center")
+    ax.set_xlim(-0.5, len(tokens) - 0.5)
+    ax.set_xticks(range(len(tokens)), [Target.parse(token).label.removesuffix(" structured") for token in tokens])
+    ax.grid(visible=False, axis="x")
+
+
+def _perplexity_axis(ax: Axes, panel: Panel) -> None:
+    ax.set_yscale("log")
+    ax.set_ylabel("perplexity (log scale)")
+    ax.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value < 1e5 else f"{value:.0e}"))
+    ax.minorticks_off()
+    if ceiling := _ceiling(panel):
+        ax.set_ylim(top=ceiling)
+
+
+def _ceiling(panel: Panel) -> float | None:
+    """Where the axis ends if values lie beyond, in perplexity."""
+    if not _finished(panel.dense):
+        return None
+    ceiling = _CEILING * _mean(panel.dense, "number")
+    shown = [entry.number for entries in panel.entries.values() for entry in _finished(entries)]
+    return ceiling if max(shown) > ceiling else None
+
+
+def _finished(entries: Sequence[Entry]) -> list[Entry]:
+    """All seeds, or nothing if one of them failed: a mean over what is left would flatter."""
+    return list(entries) if all(entry.status == "ok" for entry in entries) else []
+
+
+def _mean(entries: Sequence[Entry], name: str) -> float:
+    return fmean(getattr(entry, name) for entry in entries) if entries else nan
+
+
+def _footnote(source: Source, panel: Panel) -> str:
+    """What the figure does not show, and why."""
+    missing = [
+        f"{_title(source, 'methods', method)} {Target.parse(token).label} ({STATUS_WORDS[failed[0].status]})"
+        for method in panel.methods
+        for token in panel.targets
+        if (failed := [entry for entry in panel.at(method, token) if entry.status != "ok"])
+    ]
+    more = f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
+    sentences = [f"Not shown: {', '.join(missing[:_LISTED])}{more}."] if missing else []
+    if _ceiling(panel):
+        sentences.append(f"The axis ends at {_CEILING} times the dense perplexity.")
+    return " ".join(sentences)
+
+
+def _title(source: Source, what: str, name: str) -> str:
+    return source.title(what, name).replace("$", r"\$")  # no formulas in names

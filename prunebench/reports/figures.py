@@ -1,0 +1,53 @@
+"""Figures of perplexity against sparsity, one per model and text: PDF, SVG and PNG files, and for the page."""
+
+import re
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+from prunebench.files import replacing
+from prunebench.reports.drawing import GREY, STYLE, Look, draw, method_looks
+from prunebench.reports.panels import Panel, panels
+from prunebench.reports.source import Source
+from prunebench.results.expected import PERPLEXITY
+
+# No dates and no random ids: the same numbers make the same files.
+_METADATA: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
+_FILES = {"pdf.fonttype": 42, "svg.hashsalt": "prunebench", "savefig.dpi": 200}  # 42: TrueType, as publishers ask
+
+_INK = "#010203"  # stands for the page's own text colour until the SVG is text
+_PAGE = {
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _INK),
+    "grid.color": GREY,
+    "svg.fonttype": "none",  # text stays text, in the page's font
+    "svg.hashsalt": "prunebench",
+}
+_ID = re.compile(r'(\bid="|url\(#|href="#)')
+
+
+def write_figures(source: Source, folder: Path) -> list[str]:
+    """Write `<name>.pdf`, `.svg` and `.png` of every perplexity panel; returns the names."""
+    shown = [panel for panel in panels(source) if panel.metric == PERPLEXITY]
+    looks = method_looks(shown)
+    for panel in shown:
+        with mpl.rc_context({**STYLE, **_FILES}):
+            figure = draw(source, panel, looks)
+            for suffix, metadata in _METADATA.items():
+                with replacing(folder / f"{panel.name}.{suffix}") as temporary:
+                    figure.savefig(temporary, format=suffix, metadata=metadata)
+    return [panel.name for panel in shown]
+
+
+def inline_svg(source: Source, panel: Panel, looks: Mapping[str, Look]) -> str:
+    """The figure as an `<svg>` element for a page: its lines and text take the page's colour and font."""
+    with mpl.rc_context({**STYLE, **_PAGE}):
+        text = StringIO()
+        bare = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        draw(source, panel, looks, ink=_INK).savefig(text, format="svg", metadata=bare, transparent=True)
+    svg = text.getvalue()
+    element = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    # Several figures share the page, in which an id may stand only once.
+    return _ID.sub(rf"\g<1>{re.sub(r'[^A-Za-z0-9_-]', '-', panel.name)}-", element)

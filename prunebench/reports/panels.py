@@ -1,0 +1,103 @@
+"""Panels: one metric of one model on one dataset, over methods, targets and seeds. A table or a figure shows one."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from prunebench.reports.display import METRICS, Metric
+from prunebench.reports.names import report_name
+from prunebench.reports.source import Source
+from prunebench.results.rows import RANK
+from prunebench.targets import DENSE, PATTERNS, Target
+
+DENSE_METHOD = "dense"
+_FIRST = (DENSE_METHOD, "random")  # the controls
+
+
+class Entry(NamedTuple):
+    """One cell of a panel: texts as they are in `metrics.csv`, then the same as numbers (NaN where empty)."""
+
+    method: str
+    family: str
+    target: str
+    seed: str
+    status: str
+    reason: str
+    value: str
+    ci_low: str
+    ci_high: str
+    number: float
+    low: float
+    high: float
+    items: float
+    rank: str
+    place: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One (protocol, model, metric, dataset); `entries` by method and target, one per seed."""
+
+    protocol: str
+    model: str
+    metric: str
+    dataset: str
+    entries: dict[tuple[str, str], list[Entry]]
+
+    @property
+    def name(self) -> str:
+        """File name of what shows it."""
+        return report_name(self.model, self.metric, self.dataset)
+
+    @property
+    def how(self) -> Metric:
+        """How its metric is shown."""
+        return METRICS[self.metric]
+
+    @property
+    def methods(self) -> list[str]:
+        """All pruned methods: random, then by family and name."""
+        families = {method: entries[0].family for (method, _), entries in self.entries.items()}
+        families.pop(DENSE_METHOD, None)
+        return sorted(families, key=lambda name: (name not in _FIRST, families[name], name))
+
+    @property
+    def targets(self) -> list[str]:
+        """All pruned targets: by pattern, then by sparsity, then by group size."""
+        return ordered_targets(target for _, target in self.entries)
+
+    @property
+    def dense(self) -> list[Entry]:
+        """The dense model."""
+        return self.at(DENSE_METHOD, DENSE.token)
+
+    def at(self, method: str, target: str) -> list[Entry]:
+        """One entry per seed; none where the grid has no such cell."""
+        return self.entries.get((method, target), [])
+
+    def column(self, target: str) -> list[Entry]:
+        """The entries of all methods at one target."""
+        return [entry for (_, at), entries in self.entries.items() if at == target for entry in entries]
+
+
+def panels(source: Source) -> Iterator[Panel]:
+    """The panels of all scored metrics, by protocol, model, metric and dataset."""
+    rows = source.metrics
+    scored = rows[rows["metric"].isin(METRICS)]
+    ranks = rows[rows["metric"] == RANK].rename(columns={"value": "rank", "number": "place", "dataset": "scored"})
+    cell = ["protocol", "model", "method", "target", "seed"]
+    scored = scored.assign(scored=scored["metric"] + "/" + scored["dataset"])
+    joined = scored.merge(ranks[[*cell, "scored", "rank", "place"]], on=[*cell, "scored"], how="left")
+    joined["rank"] = joined["rank"].fillna("")
+    for (protocol, model, metric, dataset), group in joined.groupby(["protocol", "model", "metric", "dataset"]):
+        entries: dict[tuple[str, str], list[Entry]] = {}
+        for values in group[list(Entry._fields)].itertuples(index=False, name=None):
+            entry = Entry(*values)
+            entries.setdefault((entry.method, entry.target), []).append(entry)
+        yield Panel(protocol, model, metric, dataset, entries)
+
+
+def ordered_targets(tokens: Iterable[str]) -> list[str]:
+    """Pruned targets, each once: by pattern, then by sparsity, then by group size."""
+    targets = {Target.parse(token) for token in tokens} - {DENSE}
+    return [t.token for t in sorted(targets, key=lambda t: (PATTERNS.index(t.pattern), t.sparsity, t.m))]

@@ -1,0 +1,72 @@
+"""What every report is made of: `metrics.csv`, and the titles in `provenance.json`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from prunebench.errors import PrunebenchError
+from prunebench.results.expected import CONTINUATION, MEAN
+from prunebench.results.rows import COLUMNS
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run as reports see it.
+
+    Attributes:
+        metrics: the rows of `metrics.csv`, all columns as text, plus `number`: the value as a float, NaN where
+            there is none, and likewise `low`, `high` and `items` for `ci_low`, `ci_high` and `n`.
+        provenance: the content of `provenance.json`.
+    """
+
+    metrics: pd.DataFrame
+    provenance: dict[str, Any]
+
+    @classmethod
+    def read(cls, metrics_csv: Path, provenance: Path) -> "Source":
+        """Read both files.
+
+        Raises:
+            PrunebenchError: a file is missing or is not what `collect` writes.
+        """
+        try:
+            # Text throughout: a continuation may well be "NA" or "1e5".
+            frame = pd.read_csv(metrics_csv, dtype=str, keep_default_na=False)
+            titles = json.loads(provenance.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise PrunebenchError(f"{error.filename} is not there; it is made by the rule `collect`") from None
+        except ValueError as error:
+            raise PrunebenchError(f"{metrics_csv} or {provenance} is damaged ({error}); collect again") from None
+        if tuple(frame.columns) != COLUMNS:
+            raise PrunebenchError(f"{metrics_csv} has other columns than {', '.join(COLUMNS)}; collect again")
+        numeric = frame["value"].where(frame["metric"] != CONTINUATION, "")
+        for name, text in (
+            ("number", numeric),
+            ("low", frame["ci_low"]),
+            ("high", frame["ci_high"]),
+            ("items", frame["n"]),
+        ):
+            frame[name] = pd.to_numeric(text, errors="coerce").astype(float)
+        return cls(frame, titles)
+
+    @property
+    def protocol(self) -> str:
+        """The one protocol of the rows.
+
+        Raises:
+            PrunebenchError: there are several; their numbers must not share a table or a figure.
+        """
+        names = sorted(self.metrics["protocol"].unique())
+        if len(names) > 1:
+            raise PrunebenchError(f"metrics.csv mixes the protocols {', '.join(names)}; make the reports of each apart")
+        return names[0] if names else ""
+
+    def title(self, what: str, name: str) -> str:
+        """The title of one of the `models`, `methods` or `datasets`; its name where there is none."""
+        if what == "datasets" and name == MEAN:
+            return "the mean over tasks"
+        title = self.provenance.get(what, {}).get(name, {}).get("title")
+        return title if isinstance(title, str) and title else name

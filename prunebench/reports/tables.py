@@ -1,0 +1,151 @@
+"""Tables for papers: methods by targets, one per panel, as booktabs LaTeX and as CSV."""
+
+import csv
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from statistics import fmean, stdev
+
+from prunebench.files import replacing, write_text
+from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS, Metric, split_number
+from prunebench.reports.latex import escape
+from prunebench.reports.panels import DENSE_METHOD, Entry, Panel, panels
+from prunebench.reports.source import Source
+from prunebench.results.summary import SEVERITY
+from prunebench.targets import DENSE, Target
+
+_HEADINGS = {"unstructured": "Unstructured", "n:m": "N:M", "structured": "Structured"}
+_COLUMNS = ("value", "ci_low", "ci_high", "rank", "status")
+
+
+def write_tables(source: Source, folder: Path) -> list[str]:
+    """Write `<name>.tex` and `<name>.csv` of every panel; returns the names."""
+    names = []
+    for panel in panels(source):
+        write_text(folder / f"{panel.name}.tex", latex_table(source, panel))
+        with replacing(folder / f"{panel.name}.csv") as temporary, temporary.open("w", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(plain_table(panel))
+        names.append(panel.name)
+    return names
+
+
+def plain_table(panel: Panel) -> list[list[str]]:
+    """A header, then a line per method and seed: per target the value, its interval, rank and status."""
+    targets = [DENSE.token, *panel.targets]
+    header = ["method", "seed"]
+    for target in targets:
+        header += [target if column == "value" else f"{target}_{column}" for column in _COLUMNS]
+    lines = [header]
+    for method in [DENSE_METHOD, *panel.methods]:
+        by_seed = {(entry.target, entry.seed): entry for target in targets for entry in panel.at(method, target)}
+        for seed in sorted({seed for _, seed in by_seed}, key=int):
+            line = [method, seed]
+            for target in targets:
+                entry = by_seed.get((target, seed))
+                line += [getattr(entry, column) if entry else "" for column in _COLUMNS]
+            lines.append(line)
+    return lines
+
+
+def latex_table(source: Source, panel: Panel) -> str:
+    """The panel as a table float.
+
+    Needs the packages `booktabs` and `adjustbox` and T1 fonts. Several seeds are shown as mean and standard
+    deviation. Bold is what has the first rank at every seed, unless no method of the column has another one.
+    """
+    targets, width = panel.targets, max(1, len(panel.targets))
+    decided = {target: _decided(panel.column(target)) for target in targets}
+    lines = [
+        " & ".join([
+            escape(source.title("methods", method)),
+            *(_cell(panel.at(method, target), decided[target], panel.how) for target in targets),
+        ]) + r" \\"
+        for method in panel.methods
+    ]  # fmt: skip
+    dense = escape(source.title("methods", DENSE_METHOD))
+    return "\n".join(
+        [
+            r"% Needs \usepackage{booktabs,adjustbox} and \usepackage[T1]{fontenc}.",
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{_caption(source, panel)}}}",
+            rf"\label{{tab:{re.sub(r'[^A-Za-z0-9._@=-]', '-', panel.name)}}}",
+            r"\smallskip",
+            r"\begin{adjustbox}{max width=\linewidth}",
+            rf"\begin{{tabular}}{{l{'r' * width}}}",
+            r"\toprule",
+            *_head(targets, panel.how),
+            r"\midrule",
+            rf"{dense} & \multicolumn{{{width}}}{{c}}{{{_shown(panel.dense, panel.how)}}} \\",
+            *([r"\midrule"] if lines else []),
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{adjustbox}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _head(targets: Sequence[str], metric: Metric) -> list[str]:
+    """The metric with an arrow to the better side, the patterns over their targets, the targets."""
+    arrow = r"$\downarrow$" if metric.lower_is_better else r"$\uparrow$"
+    unit = f" ({escape(metric.unit)})" if metric.unit else ""
+    measure = f"{metric.title}{unit} {arrow}"
+    if not targets:
+        return [rf"Method & {measure} \\"]
+    groups, rules, column = [], [], 2
+    for pattern, members in groupby(targets, key=lambda token: Target.parse(token).pattern):
+        width = len(list(members))
+        groups.append(rf"\multicolumn{{{width}}}{{c}}{{{_HEADINGS[pattern]}}}")
+        rules.append(rf"\cmidrule(lr){{{column}-{column + width - 1}}}")
+        column += width
+    labels = [escape(Target.parse(token).label.removesuffix(" structured")) for token in targets]
+    return [rf"{measure} & {' & '.join(groups)} \\", "".join(rules), rf"Method & {' & '.join(labels)} \\"]
+
+
+def _decided(column: Sequence[Entry]) -> bool:
+    """Whether some finished method has another rank than the first."""
+    return any(entry.place > 1 for entry in column if entry.status == "ok")
+
+
+def _cell(entries: Sequence[Entry], decided: bool, metric: Metric) -> str:
+    best = decided and len(entries) > 0 and all(entry.place == 1 for entry in entries)
+    return rf"\textbf{{{_shown(entries, metric)}}}" if best else _shown(entries, metric)
+
+
+def _shown(entries: Sequence[Entry], metric: Metric) -> str:
+    """The value over the seeds, or the worst status; a dash where the grid has no such cell."""
+    if not entries:
+        return "--"
+    failed = [entry.status for entry in entries if entry.status != "ok"]
+    if failed:
+        worst = next(status for status in SEVERITY if status in failed)
+        share = f" {len(failed)}/{len(entries)}" if len(entries) > 1 else ""
+        return rf"{{\footnotesize\itshape {STATUS_WORDS[worst]}{share}}}"
+    numbers = [entry.number for entry in entries]
+    text = _number(fmean(numbers), metric)
+    return text if len(numbers) == 1 else rf"{text} {{\scriptsize$\pm$ {_number(stdev(numbers), metric)}}}"
+
+
+def _number(value: float, metric: Metric) -> str:
+    mantissa, power = split_number(value, metric)
+    return rf"{mantissa}\,$\times10^{{{power}}}$" if power else mantissa
+
+
+def _caption(source: Source, panel: Panel) -> str:
+    entries = [entry for group in panel.entries.values() for entry in group]
+    items = max((entry.items for entry in entries if entry.items > 0), default=0)
+    seeds = {entry.seed for entry in entries if entry.method != DENSE_METHOD}
+    found = {entry.status for entry in entries}
+    counted = f", mean over {items:.0f} {'windows' if panel.how.lower_is_better else 'questions'}" if items else ""
+    sentences = [
+        f"{panel.how.title} of {escape(source.title('models', panel.model))} on "
+        rf"{escape(source.title('datasets', panel.dataset))} (protocol \texttt{{{escape(panel.protocol)}}}{counted})",
+        *([f"Mean and standard deviation over {len(seeds)} seeds"] if len(seeds) > 1 else []),
+        "Bold methods share the first rank: a paired test does not separate them; if it separates none, none is bold",
+        *(f"\\emph{{{STATUS_WORDS[s]}}}: {STATUS_MEANINGS[s]}" for s in SEVERITY if s != "ok" and s in found),
+    ]
+    return ". ".join(sentences) + "."
