@@ -1,0 +1,86 @@
+"""Where a number comes from: versions, commit, lock file and hardware. Nothing that names a person, host or path."""
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import prunebench
+from prunebench.files import sha256_file
+
+# The names on the package index, and the keys they get in the record.
+_PACKAGES = ("torch", "transformers", "lm-eval", "snakemake")
+_CHECKOUT = Path(prunebench.__file__).parent.parent
+_LOCK_FILE = "requirements.lock"
+
+
+def provenance(threads: int | None = None, device: str = "cpu", gpu: str | None = None) -> dict[str, Any]:
+    """What produced a record, as JSON: equal for two records exactly when they were made in the same environment.
+
+    Args:
+        threads: CPU threads the work was given.
+        device: kind of device the model ran on, `cpu` or `cuda`.
+        gpu: the GPU's product name, where there is one.
+    """
+    return {**_environment(), "threads": threads, "device": device, "gpu": gpu}
+
+
+@cache
+def _environment() -> dict[str, Any]:
+    lock = _CHECKOUT / _LOCK_FILE
+    return {
+        "prunebench": prunebench.__version__,
+        **git_state(_CHECKOUT / "prunebench"),
+        "lock_sha256": sha256_file(lock) if lock.is_file() else None,
+        "python": platform.python_version(),
+        **{package.replace("-", "_"): package_version(package) for package in _PACKAGES},
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }
+
+
+def package_version(package: str) -> str | None:
+    """The installed version, found without importing the package; None if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def git_state(package: Path) -> dict[str, Any]:
+    """`git_sha` of the commit checked out where `package` lies and `git_dirty`, whether tracked files differ from it.
+
+    Both are None outside git, and for a package that merely was installed inside somebody's repository.
+    """
+    nothing = {"git_sha": None, "git_dirty": None}
+    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return nothing
+    sha, changes = _git(package, "rev-parse", "HEAD"), _git(package, "status", "--porcelain", "--untracked-files=no")
+    return {"git_sha": sha, "git_dirty": bool(changes)} if sha and changes is not None else nothing
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # Inside a git hook GIT_DIR and its kin point at another repository than the folder's own.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        result = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(folder), *arguments],
+            capture_output=True, text=True, env=environment, check=False,
+        )  # fmt: skip
+    except OSError:
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def _cpu_model() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

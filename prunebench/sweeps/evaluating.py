@@ -1,0 +1,75 @@
+"""Evaluating the cells of a sweep: what the worker of an evaluate job does."""
+
+import copy
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from prunebench.config.schema import Kind
+from prunebench.data.windows import load_windows
+from prunebench.evaluate.cell import EvaluationContext, evaluate_kind
+from prunebench.evaluate.perplexity import divergence
+from prunebench.layout import MODEL, TASK
+from prunebench.models.load import load_tokenizer
+from prunebench.patches.apply import apply_patch
+from prunebench.patches.format import load_patch
+from prunebench.results.records import Measurement
+from prunebench.sweeps import keys
+from prunebench.sweeps.handlers import Bench, Meter
+from prunebench.sweeps.worker import InfrastructureError
+
+
+class EvaluateHandler:
+    """Applies one patch after another to copies of the dense model and measures each.
+
+    A cell names its `patch` and the `datasets` to measure. The reply holds the `measurements` and the costs;
+    its seconds are those of the evaluation alone.
+    """
+
+    def __init__(self, bench: Bench, kind: Kind) -> None:
+        self._bench = bench
+        self._kind = kind
+        self._tokenizer = load_tokenizer(Path(MODEL.format(model=bench.sweep.model)).parent)
+        self._context = cache(self._make_context)
+
+    def attempt(self, cell: dict[str, Any]) -> tuple[list[Measurement], Meter]:
+        """Measure one cell."""
+        bench = self._bench
+        bench.clear()
+        try:
+            context = self._context(tuple(cell["datasets"]))
+            model = self._pruned_model(Path(cell["patch"]))
+        except Exception as error:  # nothing of the method's runs in these lines
+            raise InfrastructureError(str(error)) from error
+        with Meter(bench.device) as meter:
+            measurements = evaluate_kind(self._kind, model, context)
+        return measurements, meter
+
+    def keep(self, cell: dict[str, Any], result: tuple[list[Measurement], Meter]) -> dict[str, Any]:
+        """Judge what was measured; the supervisor's process writes the record."""
+        measurements, meter = result
+        reason = next(filter(None, map(divergence, measurements)), "")
+        return {
+            "status": "diverged" if reason else "ok",
+            "reason": reason,
+            "measurements": [json.loads(measurement.model_dump_json()) for measurement in measurements],
+            **meter.cost,
+        }
+
+    def _pruned_model(self, patch: Path) -> nn.Module:
+        model = copy.deepcopy(self._bench.dense)
+        apply_patch(model, load_patch(patch))
+        return model.to(self._bench.device)
+
+    def _make_context(self, datasets: tuple[str, ...]) -> EvaluationContext:
+        """What the evaluation reads beside the model; cells that lack the same datasets share it."""
+        sweep, kind = self._bench.sweep, self._kind
+        windows = {text: load_windows(keys.windows_path(sweep, text)) for text in datasets if kind == "perplexity"}
+        tasks = {task: Path(TASK.format(task=task)).parent for task in datasets if kind == "zeroshot"}
+        context = EvaluationContext(self._bench.config.protocol_spec, self._tokenizer, windows, tasks)
+        if kind == "zeroshot":
+            assert context.zeroshot  # made here, where trouble with the tasks is not taken for the model's
+        return context

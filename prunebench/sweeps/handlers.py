@@ -1,0 +1,113 @@
+"""What a worker's two kinds of job share: the dense model, the device, and a clean slate before each cell."""
+
+import gc
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from prunebench.config.load import Config, load_config
+from prunebench.config.schema import Kind
+from prunebench.layout import MODEL, Sweep
+from prunebench.models.load import load_model
+from prunebench.results.provenance import provenance
+from prunebench.sweeps.device import claim_device
+from prunebench.sweeps.worker import Handler, Say
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything the cells of one job have in common.
+
+    Attributes:
+        dense: the dense model, on the CPU; cells work on copies.
+        dtype: its parameters' type, by name.
+        device: where the work is done.
+    """
+
+    config: Config
+    sweep: Sweep
+    dense: nn.Module
+    dtype: str
+    device: torch.device
+    say: Say
+
+    def clear(self) -> None:
+        """Undo what a method may have left behind, so that no cell's result depends on the cells before it."""
+        reset_global_state(self.sweep.seed, self.config.threads)
+
+
+def make_handler(setup: dict[str, Any], say: Say) -> tuple[Handler, dict[str, Any]]:
+    """Load what all cells of the job share; the answer tells where they will be computed.
+
+    Args:
+        setup: `config` (for `load_config`), `sweep` (path form), `work` (`prune` or a kind of evaluation) and
+            `dtype` (None = what the protocol says for the device).
+    """
+    config, sweep = load_config(setup["config"]), Sweep.parse(setup["sweep"])
+    reset_global_state(sweep.seed, config.threads)
+    device = claim_device(say)
+    dtype = setup["dtype"] or getattr(config.protocol_spec.dtype, device.type)
+    started = time.perf_counter()
+    dense = load_model(Path(MODEL.format(model=sweep.model)).parent, dtype)
+    say(f"{sweep.model} loaded as {dtype} in {time.perf_counter() - started:.1f} s; computing on {device}")
+    bench = Bench(config, sweep, dense, dtype, device, say)
+    handler = _handler(bench, setup["work"])
+    gc.collect()
+    gc.freeze()  # what stays for good is not to be looked through again after every cell
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return handler, {"provenance": {**provenance(config.threads, device.type, gpu), "dtype": dtype}}
+
+
+def _handler(bench: Bench, work: Literal["prune"] | Kind) -> Handler:
+    # Each imports what the other has no use for, and lm-eval takes seconds.
+    if work == "prune":
+        from prunebench.sweeps.pruning import PruneHandler
+
+        return PruneHandler(bench)
+    from prunebench.sweeps.evaluating import EvaluateHandler
+
+    return EvaluateHandler(bench, work)
+
+
+def reset_global_state(seed: int, threads: int) -> None:
+    """Seed everything there is to seed, and set torch's switches as every cell is to find them."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    torch.set_default_dtype(torch.float32)
+    torch.set_grad_enabled(True)
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Filling what nobody has written yet makes nothing more reproducible here, and costs a write per tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.set_float32_matmul_precision("highest")  # no TF32
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+
+
+class Meter:
+    """Measures the seconds and the peak device bytes of a `with` block, into `cost`."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._cuda = device if device.type == "cuda" else None
+        self.cost: dict[str, float] = {}
+
+    def __enter__(self) -> "Meter":
+        if self._cuda is not None:
+            torch.cuda.synchronize(self._cuda)
+            torch.cuda.reset_peak_memory_stats(self._cuda)
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        peak = 0
+        if self._cuda is not None:
+            torch.cuda.synchronize(self._cuda)
+            peak = torch.cuda.max_memory_allocated(self._cuda)
+        self.cost = {"seconds": time.perf_counter() - self._started, "peak_device_bytes": peak}

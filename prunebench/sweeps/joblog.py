@@ -1,0 +1,33 @@
+"""A job's log: one file that the parent, the worker and whatever a method prints all append to."""
+
+from datetime import datetime
+from pathlib import Path
+
+
+class JobLog:
+    """Appends time-stamped lines; opened for each line, so that lines of two processes never mix."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def line(self, text: str) -> None:
+        """Write `[hh:mm:ss] text`."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(stamped(text) + "\n")
+
+    def size(self) -> int:
+        """Bytes written so far: the place where what comes next begins."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def last_line(self, since: int) -> str:
+        """The last line with something in it written after byte `since`; empty if there is none."""
+        with self.path.open("rb") as file:
+            file.seek(max(since, self.size() - 4096))
+            lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines()]
+        return next((line for line in reversed(lines) if line), "")
+
+
+def stamped(text: str) -> str:
+    """The line as it stands in a log."""
+    return f"[{datetime.now():%H:%M:%S}] {text}"

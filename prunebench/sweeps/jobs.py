@@ -1,0 +1,217 @@
+"""What a job does: bring the records of one sweep up to date, computing only the cells that need it.
+
+These functions run in the script's own process, which never imports torch: if every record is current
+they are done at once, otherwise a worker computes the cells and this process writes their records.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from prunebench.config.load import Config, load_config
+from prunebench.config.schema import Kind
+from prunebench.errors import PrunebenchError
+from prunebench.files import sha256_file
+from prunebench.layout import Sweep
+from prunebench.plugins.header import parse_variant, read_header
+from prunebench.results.provenance import provenance
+from prunebench.results.records import CellId, Cost, EvaluationRecord, PruneRecord, load_record, save_record
+from prunebench.sweeps import keys
+from prunebench.sweeps.failure import save_failure_patch
+from prunebench.sweeps.joblog import JobLog
+from prunebench.sweeps.merge import extended, may_extend, unmeasured
+from prunebench.sweeps.supervisor import Limits, Outcome, Supervisor
+
+# Told how each cell ended, with the provenance of whoever computed it.
+Keep = Callable[[str, Outcome, dict[str, Any]], None]
+
+
+def prune_sweep(config: Mapping[str, Any], sweep: str, targets: Sequence[str], log: Path) -> None:
+    """Make the patch and the prune record of each target that has no current ones.
+
+    A method's failure is recorded, with a patch file that only says so.
+
+    Args:
+        config: what `load_config` takes.
+        sweep: a sweep in its path form.
+        targets: target tokens.
+        log: appended to.
+
+    Raises:
+        PrunebenchError: trouble that is not the method's (an input is missing, the model does not load, the
+            disk is full); every cell finished before it is kept.
+    """
+    job = _Job.start(config, sweep, log, "prune")
+    wanted = {target: keys.prune_key(job.config, job.sweep, target) for target in targets}
+    pending = [target for target in targets if not _pruned(job.sweep, target, wanted[target])]
+    job.announce(pending, len(targets))
+
+    def keep(target: str, outcome: Outcome, made_by: dict[str, Any]) -> None:
+        patch, reply = job.sweep.patch(target), outcome.reply
+        if outcome.status != "ok":
+            save_failure_patch(patch, outcome.status, outcome.reason)
+        record = PruneRecord(
+            cell=job.cell(target),
+            status=outcome.status,
+            reason=outcome.reason,
+            key=wanted[target],
+            cost=_cost(outcome),
+            provenance=made_by,
+            sparsity=reply.get("sparsity"),
+            patch_sha256=sha256_file(patch),
+            notes=reply.get("notes", []),
+        )
+        save_record(job.sweep.prune_record(target), record)
+
+    for target in pending:
+        _remove_unfinished(job.sweep.patch(target))
+    if pending and (reason := _why_unreadable(job)):
+        for target in pending:
+            job.tell(target, Outcome("error", reason))
+            keep(target, Outcome("error", reason), provenance(job.config.threads))
+    else:
+        job.compute([{"target": target} for target in pending], None, keep)
+
+
+def evaluate_sweep(config: Mapping[str, Any], sweep: str, kind: Kind, targets: Sequence[str], log: Path) -> None:
+    """Make the record of one kind of evaluation of each target that has no current one.
+
+    A record that lacks only some texts or tasks is extended by those. A cell that could not be pruned gets
+    the status and the reason it has there.
+
+    Args and errors: as `prune_sweep`.
+    """
+    job = _Job.start(config, sweep, log, kind)
+    pruned = {target: _prune_record(job.sweep, target) for target in targets}
+    wanted = {t: keys.evaluation_key(job.config, job.sweep, kind, pruned[t].patch_sha256) for t in targets}
+    present = {t: load_record(job.sweep.evaluation_record(t, kind), EvaluationRecord) for t in targets}
+    missing = {target: unmeasured(present[target], wanted[target]) for target in targets}
+    pending = [target for target in targets if missing[target]]
+    job.announce(pending, len(targets))
+
+    def keep(target: str, outcome: Outcome, made_by: dict[str, Any]) -> None:
+        record = EvaluationRecord(
+            cell=job.cell(target),
+            status=outcome.status,
+            reason=outcome.reason,
+            key=wanted[target],
+            cost=_cost(outcome),
+            provenance=made_by,
+            kind=kind,
+            measurements=outcome.reply.get("measurements", []),
+        )
+        earlier = present[target]
+        if earlier is not None and may_extend(earlier, wanted[target]):
+            record = extended(earlier, record)
+        save_record(job.sweep.evaluation_record(target, kind), record)
+
+    cells: dict[str, list[dict[str, Any]]] = {}
+    for target in pending:
+        if pruned[target].status != "ok":
+            outcome = Outcome(pruned[target].status, pruned[target].reason)
+            job.tell(target, outcome)
+            keep(target, outcome, provenance(job.config.threads))
+            continue
+        patch = job.sweep.patch(target)
+        if not _is_file_with(patch, pruned[target].patch_sha256):
+            raise PrunebenchError(f"{patch} is missing or not what its record says; delete it and run snakemake again")
+        dtype = pruned[target].provenance["dtype"]
+        cells.setdefault(dtype, []).append({"target": target, "patch": str(patch), "datasets": missing[target]})
+    # A patch fits the model in the dtype it was made in, whatever this machine would have chosen.
+    for dtype, alike in cells.items():
+        job.compute(alike, dtype, keep)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One sweep and one kind of work on it."""
+
+    config: Config
+    mapping: Mapping[str, Any]
+    sweep: Sweep
+    work: str
+    log: JobLog
+
+    @classmethod
+    def start(cls, mapping: Mapping[str, Any], sweep: str, log: Path, work: str) -> "_Job":
+        return cls(load_config(mapping), mapping, Sweep.parse(sweep), work, JobLog(log))
+
+    def cell(self, target: str) -> CellId:
+        sweep = self.sweep
+        return CellId(model=sweep.model, method=sweep.method, target=target, seed=sweep.seed, protocol=sweep.protocol)
+
+    def announce(self, pending: Sequence[str], total: int) -> None:
+        todo = ", ".join(pending) or "nothing to do"
+        self.log.line(
+            f"{datetime.now():%Y-%m-%d} {self.work} {self.sweep.path}: {total - len(pending)} of {total} cells are "
+            f"current; {todo}"
+        )
+
+    def tell(self, target: str, outcome: Outcome) -> None:
+        peak = _cost(outcome).peak_host_bytes / 1e9
+        reason = f" ({outcome.reason})" if outcome.reason else ""
+        cost = f", {outcome.seconds:.1f} s, {peak:.2f} GB" if peak else ""
+        self.log.line(f"{self.sweep.method} {target}: {outcome.status}{reason}{cost}")
+
+    def compute(self, cells: list[dict[str, Any]], dtype: str | None, keep: Keep) -> None:
+        """Let a worker compute the cells on the dense model in `dtype` (None = the protocol's for the device it
+        finds), keeping each as soon as it is done."""
+        limits = self.config.limits
+        setup = {"config": dict(self.mapping), "sweep": self.sweep.path, "work": self.work, "dtype": dtype}
+        supervisor = Supervisor(
+            setup,
+            self.log,
+            Limits(
+                None if limits.cell_minutes is None else limits.cell_minutes * 60,
+                None if limits.memory_gb is None else limits.memory_gb * 1e9,
+            ),
+            self.config.threads,
+        )
+        with supervisor:
+            for cell, outcome in zip(cells, supervisor.run(cells), strict=True):
+                self.tell(cell["target"], outcome)
+                keep(cell["target"], outcome, supervisor.ready["provenance"])
+
+
+def _cost(outcome: Outcome) -> Cost:
+    reply = outcome.reply
+    return Cost(
+        seconds=reply.get("seconds", outcome.seconds),
+        peak_host_bytes=max(outcome.peak_host_bytes, reply.get("peak_host_bytes", 0)),
+        peak_device_bytes=reply.get("peak_device_bytes", 0),
+    )
+
+
+def _pruned(sweep: Sweep, target: str, key: dict[str, str]) -> bool:
+    """Whether the cell's record is current and its patch the one it speaks of."""
+    record = load_record(sweep.prune_record(target), PruneRecord)
+    return record is not None and record.key == key and _is_file_with(sweep.patch(target), record.patch_sha256)
+
+
+def _prune_record(sweep: Sweep, target: str) -> PruneRecord:
+    path = sweep.prune_record(target)
+    record = load_record(path, PruneRecord)
+    if record is None:
+        raise PrunebenchError(f"{path} is missing or damaged; delete it and run snakemake again to prune this cell")
+    return record
+
+
+def _is_file_with(path: Path, sha256: str) -> bool:
+    return path.is_file() and sha256_file(path) == sha256
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Remove what killed workers left of their attempts to write `path`."""
+    for leftover in path.parent.glob(f".{path.name}.*"):
+        leftover.unlink(missing_ok=True)
+
+
+def _why_unreadable(job: _Job) -> str:
+    """Why no worker needs to try this method: its file is no method at all. Empty if it is one."""
+    try:
+        read_header(job.config.method_files[parse_variant(job.sweep.method)[0]])
+    except PrunebenchError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,168 @@
+"""Keys: what a record was made from, and so whether it is still what the config wants.
+
+`prune_params` and `evaluate_params` are the parts known before anything has run; the Snakefile puts them
+into rule params, so a change re-runs the job. The whole keys add the digests of the job's input files;
+the job compares them with each record's and computes only what differs.
+"""
+
+import hashlib
+import json
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from prunebench import ENGINE_VERSION
+from prunebench.config.load import Config
+from prunebench.config.schema import Kind
+from prunebench.errors import PrunebenchError
+from prunebench.files import digest_json
+from prunebench.layout import CALIBRATION, MODEL, TASK, WINDOWS, Sweep
+from prunebench.plugins.digest import method_digest
+from prunebench.plugins.header import parse_variant
+from prunebench.results.provenance import package_version
+
+# One key entry per text, task or prompt of an evaluation: adding one leaves the others current.
+DATASET = "dataset:"
+_ID_BYTES = 4  # int32
+
+
+def prune_params(config: Config, sweep: Sweep) -> str:
+    """Digest of everything but the targets and the input files that decides how `sweep` is pruned."""
+    return digest_json(_prune_settings(config, sweep))
+
+
+def evaluate_params(config: Config, sweep: Sweep, kind: Kind) -> str:
+    """Digest of everything but the targets and the input files that decides one kind of evaluation of `sweep`."""
+    return digest_json([_run_settings(config), _dataset_settings(config, kind)])
+
+
+def prune_key(config: Config, sweep: Sweep, target: str) -> dict[str, str]:
+    """The key a current prune record of this cell has.
+
+    Raises:
+        PrunebenchError: the model or the calibration tokens are not there yet.
+    """
+    return {
+        **_prune_settings(config, sweep),
+        "target": target,
+        "model": asset_digest(Path(MODEL.format(model=sweep.model))),
+        "calibration": ids_digest(calibration_path(sweep), nsamples(sweep)),
+    }
+
+
+def evaluation_key(config: Config, sweep: Sweep, kind: Kind, patch_sha256: str) -> dict[str, str]:
+    """The key a current evaluation record has of the cell whose patch this is.
+
+    Raises:
+        PrunebenchError: the model, a text's windows or a task are not there yet.
+    """
+    files = {name: _dataset_digest(sweep, kind, name) for name in datasets(config, kind)}
+    return {
+        **_run_settings(config),
+        "patch": patch_sha256,
+        "model": asset_digest(Path(MODEL.format(model=sweep.model))),
+        **{
+            DATASET + name: digest_json([settings, files[name]])
+            for name, settings in _dataset_settings(config, kind).items()
+        },
+    }
+
+
+def datasets(config: Config, kind: Kind) -> tuple[str, ...]:
+    """The texts, tasks or prompts one kind of evaluation measures under this config, in its order."""
+    return tuple(_dataset_settings(config, kind))
+
+
+def calibration_path(sweep: Sweep) -> Path:
+    """The calibration tokens of a sweep."""
+    return Path(CALIBRATION.format(protocol=sweep.protocol, model=sweep.model, seed=sweep.seed))
+
+
+def windows_path(sweep: Sweep, text: str) -> Path:
+    """The evaluation windows of one text for a sweep."""
+    return Path(WINDOWS.format(protocol=sweep.protocol, model=sweep.model, text=text))
+
+
+def nsamples(sweep: Sweep) -> int | None:
+    """How many calibration samples the variant asks for; None leaves it to the protocol."""
+    value = parse_variant(sweep.method)[1].get("nsamples")
+    return value if isinstance(value, int) else None
+
+
+def asset_digest(path: Path) -> str:
+    """The digest of an asset's files, from their checksums in its `asset.json`; its title and origin do not count."""
+    try:
+        return digest_json(json.loads(_read_input(path))["files"])
+    except (ValueError, KeyError, TypeError):
+        raise PrunebenchError(f"{path} is not an asset's manifest; delete its folder and run snakemake again") from None
+
+
+def ids_digest(path: Path, rows: int | None = None) -> str:
+    """The digest of the first `rows` rows (None = all) of the one int32 tensor `ids` in a safetensors file.
+
+    What the ids were made from does not count: the same ids make the same numbers.
+    """
+    content = _read_input(path)
+    size = int.from_bytes(content[:8], "little")
+    try:
+        ids = json.loads(content[8 : 8 + size])["ids"]
+        shape, (start, end) = ids["shape"], ids["data_offsets"]
+    except (ValueError, KeyError):
+        raise PrunebenchError(f"{path} holds no token ids; delete it and run snakemake again") from None
+    used = shape[0] if rows is None else min(rows, shape[0])
+    data = memoryview(content)[8 + size + start : 8 + size + end][: used * math.prod(shape[1:]) * _ID_BYTES]
+    return digest_json([ids["dtype"], used, *shape[1:], hashlib.sha256(data).hexdigest()])
+
+
+def _run_settings(config: Config) -> dict[str, str]:
+    return {"engine": str(ENGINE_VERSION), "dtype": config.protocol_spec.dtype.model_dump_json()}
+
+
+def _prune_settings(config: Config, sweep: Sweep) -> dict[str, str]:
+    name, values = parse_variant(sweep.method)
+    return {
+        **_run_settings(config),
+        "method": _method_digest(config.method_files[name]),
+        "params": json.dumps(values, sort_keys=True),
+        "seed": str(sweep.seed),
+    }
+
+
+def _method_digest(path: Path) -> str:
+    """`method_digest`, computed once for all the sweeps of a method: it costs milliseconds, a grid has thousands."""
+    states = [(file, file.stat()) for file in sorted(path.parent.glob(f"{path.stem}.*"))]
+    return _cached_digest(path, tuple((file.name, state.st_mtime_ns, state.st_size) for file, state in states))
+
+
+@lru_cache(maxsize=1024)
+def _cached_digest(path: Path, state: tuple[tuple[str, int, int], ...]) -> str:
+    return method_digest(path)
+
+
+def _dataset_settings(config: Config, kind: Kind) -> dict[str, Any]:
+    """By dataset, the settings that decide what is measured on it beside the data itself."""
+    protocol = config.protocol_spec
+    if kind == "perplexity":  # window, join string and the like are in the ids
+        return dict.fromkeys(protocol.perplexity.texts)
+    if kind == "zeroshot":
+        settings = {**protocol.zeroshot.model_dump(mode="json"), "lm_eval": package_version("lm-eval")}
+        return dict.fromkeys(config.zeroshot_tasks, settings)
+    return {protocol.generation.prompt: protocol.generation.model_dump(mode="json")}
+
+
+def _dataset_digest(sweep: Sweep, kind: Kind, name: str) -> str:
+    if kind == "perplexity":
+        return ids_digest(windows_path(sweep, name))
+    if kind == "zeroshot":
+        return asset_digest(Path(TASK.format(task=name)))
+    return ""
+
+
+def _read_input(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PrunebenchError(
+            f"{path} cannot be read ({error.strerror}); it is made by an earlier rule: run snakemake again"
+        ) from None

@@ -1,0 +1,60 @@
+"""Pruning the cells of a sweep: what the worker of a prune job does."""
+
+from typing import Any
+
+from prunebench.data.calibration import load_calibration
+from prunebench.errors import ContractError
+from prunebench.files import sha256_file
+from prunebench.patches.bits import fingerprint
+from prunebench.patches.diff import make_patch
+from prunebench.patches.format import Patch, save_patch
+from prunebench.plugins.loader import load_method
+from prunebench.prune.cell import prune_cell
+from prunebench.results.records import Sparsity
+from prunebench.sweeps import keys
+from prunebench.sweeps.handlers import Bench, Meter
+from prunebench.targets import Target
+
+
+class PruneHandler:
+    """Prunes copies of the dense model with one method to one target after another.
+
+    The reply to a cell holds `sparsity`, `notes`, `patch_sha256` and the costs; its seconds are those of the
+    method with its verification, without storing the patch.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._calibration = load_calibration(keys.calibration_path(bench.sweep), keys.nsamples(bench.sweep))
+        self._dense = fingerprint(bench.dense)
+
+    def attempt(self, cell: dict[str, Any]) -> tuple[Patch, dict[str, Any]]:
+        """Prune one cell; the method is imported anew, since it may keep state of its own."""
+        bench, target = self._bench, Target.parse(cell["target"])
+        bench.clear()
+        method = load_method(bench.sweep.method, bench.config.method_paths)
+
+        def progress(done: int, total: int) -> None:
+            bench.say(f"{bench.sweep.method} {target.token}: block {done}/{total}")
+
+        with Meter(bench.device) as meter:
+            pruned = prune_cell(
+                bench.dense, method, target, self._calibration, bench.sweep.seed, bench.device, progress
+            )
+        patch = make_patch(bench.dense, pruned.model)
+        if patch.dense != self._dense:  # this process is spoiled, and the supervisor ends it
+            raise ContractError("the dense model itself was changed; a method may change only the model it is given")
+        return patch, _reply(pruned.sparsity, pruned.notes, meter)
+
+    def keep(self, cell: dict[str, Any], result: tuple[Patch, dict[str, Any]]) -> dict[str, Any]:
+        """Store the patch."""
+        patch, reply = result
+        sweep, target = self._bench.sweep, cell["target"]
+        path = sweep.patch(target)
+        about = {"sweep": sweep.path, "target": target, "dtype": self._bench.dtype}
+        save_patch(path, patch, about)
+        return {"status": "ok", "patch_sha256": sha256_file(path), **reply}
+
+
+def _reply(sparsity: Sparsity, notes: list[str], meter: Meter) -> dict[str, Any]:
+    return {"sparsity": sparsity.model_dump(mode="json"), "notes": notes, **meter.cost}

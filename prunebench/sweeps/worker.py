@@ -1,0 +1,206 @@
+"""The child process of a job: loads the dense model once, then works through the cells it is handed.
+
+It talks JSON lines with its supervisor: first comes a setup, answered when ready, then one cell after
+another, each answered with its status. Methods run in here. What they print goes to the log, what they raise
+becomes a status, and what they leave in torch's and Python's global state is reset before the next cell.
+"""
+
+import ctypes
+import errno
+import gc
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import prunebench
+from prunebench.errors import ContractError, NotApplicable, PrunebenchError
+from prunebench.results.records import Status
+from prunebench.sweeps.joblog import stamped
+
+Say = Callable[[str], None]
+
+_PR_SET_PDEATHSIG = 1
+_OOM_SCORE = "500"  # of 1000: the kernel, out of memory, is to kill this process rather than its parent
+_REASON_LENGTH = 300
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
+_NO_MEMORY = ("can't allocate memory", "out of memory", "cannot allocate memory")
+
+
+class InfrastructureError(PrunebenchError):
+    """Trouble that is no method's doing: the job fails and may be tried again."""
+
+
+class Handler(Protocol):
+    """What a kind of job does with a cell."""
+
+    def attempt(self, cell: dict[str, Any]) -> Any:
+        """The part that is judged: whatever it raises becomes the cell's status (except `InfrastructureError`)."""
+
+    def keep(self, cell: dict[str, Any], result: Any) -> dict[str, Any]:
+        """The part that is not: store the result of `attempt`, and return the reply to the supervisor."""
+
+
+def serve(make_handler: Callable[[dict[str, Any], Say], tuple[Handler, dict[str, Any]]], parent: int) -> None:
+    """Answer the supervisor, process `parent`, until it goes away.
+
+    Args:
+        make_handler: makes the handler from the setup and a function that logs a line; what it returns beside
+            the handler is sent as the answer. Whatever it raises is infrastructure.
+    """
+    _die_with(parent)
+    channel = _Channel()
+    try:
+        handler, ready = make_handler(channel.receive(), say)
+        channel.send({"ready": True, **ready})
+        while True:
+            channel.send(_run(handler, channel.receive()))
+    except BaseException as error:
+        _log_traceback(error)
+        channel.send({"infrastructure": True, "status": "error", "reason": _describe(error)})
+
+
+def say(text: str) -> None:
+    """Write a stamped line to the log."""
+    os.write(2, (stamped(text) + "\n").encode())
+
+
+def _run(handler: Handler, cell: dict[str, Any]) -> dict[str, Any]:
+    gc.collect()
+    _reset_peak()
+    started = time.perf_counter()
+    try:
+        result = handler.attempt(cell)
+    except InfrastructureError:
+        raise
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: a method may raise anything
+        if isinstance(error, OSError) and error.errno in _FULL_DISK:
+            raise
+        _log_traceback(error)
+        status, reason = judge(error)
+        # A process in which a method failed is not trusted with another cell: its memory may be in pieces, its
+        # CUDA context unusable. One that found nothing to do is as good as new.
+        reply: dict[str, Any] = {"status": status, "reason": reason, "spent": status != "na"}
+    else:
+        reply = handler.keep(cell, result)
+    return {"seconds": time.perf_counter() - started, **reply, "peak_host_bytes": peak_resident_bytes()}
+
+
+def judge(error: BaseException) -> tuple[Status, str]:
+    """The status and the one-line reason of what a cell raised."""
+    reason = _describe(error)
+    if isinstance(error, ContractError):
+        return "rejected", reason
+    if isinstance(error, NotApplicable):
+        return "na", reason
+    if isinstance(error, PrunebenchError):
+        return "error", reason
+    # torch.OutOfMemoryError is a RuntimeError; the CPU allocator's has no class of its own.
+    allocation = isinstance(error, RuntimeError) and any(sign in reason.lower() for sign in _NO_MEMORY)
+    return "oom" if allocation or isinstance(error, MemoryError) else "error", reason + _place(error)
+
+
+def _describe(error: BaseException) -> str:
+    """The message in one line, after the type unless it is one of our own sentences."""
+    # Not str(error): that runs the exception's own code, which may be as broken as the method it came from.
+    text = str(error) if isinstance(error, PrunebenchError) else "".join(traceback.format_exception_only(error))
+    return _one_line(text)
+
+
+def _place(error: BaseException) -> str:
+    """` (file.py:12)`: the innermost line that is neither a library's nor ours, which is the method's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    libraries = (sys.prefix, sys.base_prefix, str(Path(prunebench.__file__).parent), "<")
+    own = [frame for frame in frames if not frame.filename.startswith(libraries)]
+    frame = (own or frames)[-1]
+    return f" ({Path(frame.filename).name}:{frame.lineno})"
+
+
+def _log_traceback(error: BaseException) -> None:
+    # To the file descriptor: sys.stderr may be whatever a method has put there.
+    os.write(2, "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace"))
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _REASON_LENGTH else line[: _REASON_LENGTH - 1] + "…"
+
+
+def peak_resident_bytes() -> int:
+    """The process's highest resident memory since `_reset_peak`; 0 where the system does not tell."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _reset_peak() -> None:
+    # Linux starts the peak anew when told so; elsewhere the supervisor's samples have to do.
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _die_with(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
+    if os.getppid() != parent:  # it went before the line above could matter
+        os._exit(1)
+
+
+class _Channel:
+    """The pipes to the supervisor, moved out of the reach of everything that reads stdin or prints."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._out = os.dup(1)
+        lines = os.fdopen(os.dup(0), encoding="utf-8")
+        os.dup2(2, 1)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        self._messages: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, args=(lines,), daemon=True).start()
+
+    def _listen(self, lines: Any) -> None:
+        for line in lines:
+            self._messages.put(line)
+        os._exit(0)  # the supervisor closed the pipe or is dead; a method may be running, and nobody waits for it
+
+    def receive(self) -> dict[str, Any]:
+        return json.loads(self._messages.get())
+
+    def send(self, message: dict[str, Any]) -> None:
+        with suppress(Exception):  # what was printed belongs into the log before what comes next
+            sys.stdout.flush()
+        if os.getpid() != self._pid:  # a method forked, and this is the child coming back
+            os._exit(1)
+        data = json.dumps(message).encode() + b"\n"
+        while data:
+            data = data[os.write(self._out, data) :]
+
+
+def main() -> None:
+    """Entry point of the process; its only argument is the supervisor's process id."""
+    from prunebench.sweeps.handlers import make_handler  # imports torch, which takes seconds
+
+    serve(make_handler, int(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    # As `__main__` this module's classes are not the ones that handlers.py imports and raises.
+    from prunebench.sweeps import worker
+
+    worker.main()
