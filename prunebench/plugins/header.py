@@ -44,7 +44,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 # Variant keys the framework reads itself; a method cannot take them as its own.
 FRAMEWORK_PARAMS = ("nsamples",)
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
+NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 _SAFE_VALUE = re.compile(r"[A-Za-z0-9_.+-]+")
 
 
@@ -89,7 +89,7 @@ def find_methods(method_paths: Iterable[str | Path]) -> dict[str, Path]:
             name = path.stem
             if name.startswith("_"):
                 continue
-            if not _NAME.fullmatch(name):
+            if not NAME.fullmatch(name):
                 raise PrunebenchError(f"{path}: rename it, method names use only a-z, 0-9 and _")
             if name in found:
                 raise PrunebenchError(f"two methods are called {name!r}: {found[name]} and {path}; rename one")
@@ -104,7 +104,7 @@ def parse_variant(spec: str) -> tuple[str, dict[str, Value]]:
         PrunebenchError: the form is another, a value is unsafe in file names, or a parameter comes twice.
     """
     name, at, rest = spec.partition("@")
-    if not _NAME.fullmatch(name) or (at and not rest):
+    if not NAME.fullmatch(name) or (at and not rest):
         raise PrunebenchError(f"method {spec!r} is not of the form name or name@param=value,param2=value")
     values: dict[str, Value] = {}
     for item in rest.split(",") if rest else []:

@@ -1,0 +1,120 @@
+"""Skeletons for a new method: a file that already works, and a test that already passes."""
+
+from pathlib import Path
+
+from prunebench.errors import PrunebenchError, unknown_name
+from prunebench.files import write_text
+from prunebench.plugins.header import NAME, find_methods
+
+_HEADER = '''"""{title}: one sentence on the idea. Authors, venue and year, arXiv number."""
+
+{imports}METHOD = {{
+    "title": "{title}",
+    "family": "unstructured",
+    "origin": "human",
+    "patterns": ["unstructured", "n:m"],
+    "needs": [],  # of input_sq_norm, input_mean, input_var, gram
+    "group": "row",  # what competes: row (one output), matrix, block128 (128 columns)
+    "cite": "",
+}}
+
+'''
+
+_SCORE = '''
+def score(weight, inputs):
+    """Saliency of each weight; the lowest go first.
+
+    weight: (out, in), fp32; returns (out, in). Further arguments are passed by name: your own `params` of the
+    header, `layer`, `target`, and `generator` for random numbers. What `needs` names is in `inputs`.
+    """
+    return weight.abs()  # with needs ["input_sq_norm"], Wanda is: weight.abs() * inputs.l2_norm
+'''
+
+_LAYER = '''
+def prune_layer(layer, inputs, target):
+    """The layer's new weight (out, in), with exact zeros where it is pruned; or (weight, bias).
+
+    layer.weight: (out, in); layer.bias: (out,) or None; target.sparsity, target.n, target.m. What `needs` names
+    is in `inputs`.
+    """
+    weight = layer.weight.float()
+    pruned = prune_lowest(weight.abs(), target, METHOD["group"])
+    return weight.masked_fill(pruned, 0)
+'''
+
+_MODEL = '''
+def prune_model(model, calibration, target):
+    """Prune the whole model in place.
+
+    model: a transformers causal LM; calibration: (samples, tokens) token ids. Only the weights and biases of the
+    linears inside decoder blocks may change.
+    """
+    for linear in prunable_linears(model).values():
+        pruned = prune_lowest(linear.weight.float().abs(), target, METHOD["group"])
+        linear.weight.masked_fill_(pruned, 0)
+'''
+
+_IMPORTS = {
+    "score": "",
+    "layer": "from prunebench.sparsity.select import prune_lowest\n\n",
+    "model": (
+        "from prunebench.models.linear import prunable_linears\nfrom prunebench.sparsity.select import prune_lowest\n\n"
+    ),
+}
+_FUNCTIONS = {"score": _SCORE, "layer": _LAYER, "model": _MODEL}
+
+_TEST = '''"""{title} does what its paper says; the contract is tested for every method in tests/plugins."""
+
+from pathlib import Path
+
+import pytest
+
+from prunebench.models.linear import prunable_linears
+from prunebench.plugins.loader import load_method
+from prunebench.plugins.tiny_models import tiny_calibration, tiny_model
+from prunebench.prune.cell import prune_cell
+from prunebench.targets import Target
+
+METHODS = Path(__file__).parents[2] / "methods"
+
+
+@pytest.mark.parametrize("model", ["llama-gqa", "opt", "gpt2"])
+def test_the_smallest_weights_of_a_row_go_first(model: str) -> None:
+    dense = tiny_model(model)
+    pruned = prune_cell(dense, load_method("{name}", [METHODS]), Target.parse("u50"), tiny_calibration()).model
+    before = prunable_linears(dense)
+    for layer, linear in prunable_linears(pruned).items():
+        size, gone = before[layer].weight.abs(), linear.weight == 0
+        largest_gone = size.masked_fill(~gone, 0).amax(1)
+        smallest_kept = size.masked_fill(gone, float("inf")).amin(1)
+        assert (largest_gone <= smallest_kept).all()
+'''
+
+
+def new_method(
+    name: str, kind: str, methods: Path = Path("methods"), tests: Path = Path("tests/methods")
+) -> list[Path]:
+    """Write `NAME.py` into `methods` and `test_NAME.py` into `tests`: magnitude pruning to start from.
+
+    Args:
+        kind: `score`, `layer` or `model`, the function the method will define.
+
+    Returns:
+        The files written.
+
+    Raises:
+        PrunebenchError: the name is taken or unsafe in file names, or the kind is unknown.
+    """
+    if not NAME.fullmatch(name):
+        raise PrunebenchError(f"{name!r} cannot be a method's name: use only a-z, 0-9 and _")
+    if kind not in _FUNCTIONS:
+        raise unknown_name("kind of method", kind, _FUNCTIONS)
+    files = [methods / f"{name}.py", tests / f"test_{name}.py"]
+    existing = find_methods([methods]) if methods.is_dir() else {}
+    for path in ([existing[name]] if name in existing else []) + files:
+        if path.exists():
+            raise PrunebenchError(f"{path} exists already; choose another name")
+    title = name.replace("_", " ").capitalize()
+    write_text(files[0], _HEADER.format(title=title, imports=_IMPORTS[kind]) + _FUNCTIONS[kind])
+    write_text(files[1], _TEST.format(title=title, name=name))
+    return files
