@@ -66,6 +66,12 @@ def rows(asset: str, source: HubDatasetSource, split: str) -> Iterator[dict[str,
         dataset = datasets.load_dataset(
             source.repo, name=source.subset, data_files=files, split=split, revision=source.revision
         )
+    # Without network, `datasets` takes whatever version its cache holds; the folder is named after the commit.
+    if any(source.revision not in Path(file["filename"]).parts for file in dataset.cache_files):
+        raise PrunebenchError(
+            f"asset {asset!r}: the hub could not be reached and the cache holds {source.repo} at another commit than "
+            f"{source.revision[:12]}; fetch it once where there is network and share the cache (HF_HOME)"
+        )
     yield from dataset
 
 
@@ -95,7 +101,7 @@ def _explained(asset: str, repo: str, revision: str) -> Iterator[None]:
         ) from None
     except (errors.LocalEntryNotFoundError, ConnectionError, TimeoutError, errors.HTTPError) as error:
         raise failure(
-            f"the hub could not be reached for {repo} ({_first_line(error)}); check the network and HF_ENDPOINT, or "
+            f"{repo} could not be fetched from the hub ({_first_line(error)}); check the network and HF_ENDPOINT, or "
             "fetch it once where there is network and share the cache (HF_HOME)"
         ) from None
     except (DatasetsError, ValueError, OSError) as error:
