@@ -14,7 +14,9 @@ rule tokenize_calibration:
     conda:
         "../../environment.yml"
     params:
-        settings=RUN.protocol_spec.calibration.model_dump_json(),
+        settings=RUN.protocol_spec.calibration.model_dump_json(exclude={"nsamples"}),
+        # As many as the greediest variant takes; the others take the first so many.
+        nsamples=max(keys.nsamples(RUN, sweep) for sweep in GRID.sweeps),
     script:
         "../scripts/tokenize_calibration.py"
 

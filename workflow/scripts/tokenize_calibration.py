@@ -13,7 +13,7 @@ with job(snakemake.log[0]):
         Path(snakemake.input.model).parent,
         Path(snakemake.input.text).parent,
         seed=int(snakemake.wildcards.seed),
-        nsamples=int(snakemake.wildcards.nsamples),
+        nsamples=snakemake.params.nsamples,
         seqlen=settings.seqlen,
         selection=settings.selection,
     )

@@ -1,0 +1,60 @@
+"""A run that is killed goes on where it was, with the same bare command."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.project import Project, environment
+
+pytestmark = pytest.mark.slow
+
+SLOW = """
+METHOD = {"title": "Slow", "family": "test", "patterns": ["unstructured"], "group": "row"}
+
+
+def score(weight, inputs, layer, target):
+    import time
+    if "layers.0.self_attn.q_proj" in layer.name:
+        with open("calls", "a") as file:
+            file.write(target.token + " ")
+        time.sleep(4)
+    return weight.abs()
+"""
+TARGETS = ["u10", "u20", "u30", "u40", "u50"]
+
+
+def wait_for(*paths: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not all(path.exists() for path in paths):
+        assert time.monotonic() < deadline, f"no {paths}"
+        time.sleep(0.05)
+
+
+def test_after_a_kill_the_bare_command_loses_at_most_the_cell_in_progress(project: Project) -> None:
+    project.method("slow", SLOW)
+    project.config.update(methods=["slow"], targets=TARGETS)
+    sweep = project.root / "results" / "pruned" / "tiny" / "tiny-llama" / "slow" / "seed0"
+    with (project.root / "first.log").open("w") as log:
+        run = subprocess.Popen(
+            project.command(), cwd=project.root, env=environment(), stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        wait_for(sweep / "u10.json", sweep / "u20.json")
+        said = project.snakemake(succeeds=False)
+        assert f"another run (process {run.pid}) is working in this directory" in said
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    before = project.records()
+    assert sum("/slow/" in path for path in before) < len(TARGETS)  # it was killed in the middle
+
+    project.snakemake()
+    assert {path: digest for path, digest in project.records().items() if path in before} == before
+    assert {path.stem for path in sweep.glob("*.json")} == set(TARGETS)
+    calls = (project.root / "calls").read_text().split()
+    assert set(calls) == set(TARGETS)
+    assert len(calls) <= len(TARGETS) + 1
