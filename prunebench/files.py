@@ -42,6 +42,12 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest_folder(folder: Path) -> str:
+    """A short hex digest of all files below `folder` and their names; bytecode does not count."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return digest_json([[str(path.relative_to(folder)), sha256_file(path)] for path in files])
+
+
 def digest_json(value: Any) -> str:
     """A short hex digest of a JSON value: what records and Snakemake params compare."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

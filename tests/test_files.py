@@ -1,10 +1,11 @@
 """A file is whole or absent, whatever happens while it is written."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from prunebench.files import digest_json, replacing, sha256_file, write_json
+from prunebench.files import digest_folder, digest_json, replacing, sha256_file, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
@@ -26,3 +27,20 @@ def test_equal_values_make_equal_files_and_digests(tmp_path):
     write_json(tmp_path / "b", {"y": [2], "x": 1})
     assert sha256_file(tmp_path / "a") == sha256_file(tmp_path / "b")
     assert digest_json({"x": 1, "y": 2}) == digest_json({"y": 2, "x": 1}) != digest_json({"x": 1, "y": 3})
+
+
+def test_a_folder_has_another_digest_when_a_file_changes_moves_or_appears(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.py").write_text("a")
+    seen = {digest_folder(tmp_path)}
+    (tmp_path / "sub" / "a.pyc").write_text("bytecode")
+    assert digest_folder(tmp_path) in seen
+    for change in (
+        lambda: (tmp_path / "sub" / "a.py").write_text("b"),
+        lambda: (tmp_path / "sub" / "a.py").rename(tmp_path / "a.py"),
+        lambda: (tmp_path / "b.py").write_text(""),
+    ):
+        change()
+        digest = digest_folder(tmp_path)
+        assert digest not in seen
+        seen.add(digest)

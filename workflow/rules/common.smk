@@ -1,11 +1,14 @@
 # The checked config, its grid, and the names files go by; included before the rules.
 import re
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+from prunebench import reports, results
 from prunebench.config import grid, load
 from prunebench.errors import PrunebenchError
+from prunebench.files import digest_folder
 from prunebench.layout import (
     CALIBRATION,
     EVALUATION_RECORD,
@@ -85,6 +88,10 @@ RECORDS = [
         for kind in RUN.evaluate
     ),
 ]
+
+# Records are guarded by ENGINE_VERSION; what is made from them takes seconds, so any edit to its code makes it anew.
+COLLECT_CODE = digest_folder(Path(results.__file__).parent)
+REPORT_CODE = digest_folder(Path(reports.__file__).parent)
 
 REPORT_NAMES = report_names(
     RUN.models, RUN.protocol_spec.perplexity.texts, RUN.zeroshot_tasks, RUN.evaluate

@@ -18,6 +18,7 @@ rule collect:
         "../../environment.yml"
     params:
         key=gather_params(RUN),
+        code=COLLECT_CODE,
     script:
         "../scripts/collect.py"
 
@@ -32,6 +33,8 @@ rule make_tables:
         "results/logs/make_tables.log",
     conda:
         "../../environment.yml"
+    params:
+        code=REPORT_CODE,
     script:
         "../scripts/make_tables.py"
 
@@ -46,6 +49,8 @@ rule make_figures:
         "results/logs/make_figures.log",
     conda:
         "../../environment.yml"
+    params:
+        code=REPORT_CODE,
     script:
         "../scripts/make_figures.py"
 
@@ -60,5 +65,7 @@ rule make_leaderboard:
         "results/logs/make_leaderboard.log",
     conda:
         "../../environment.yml"
+    params:
+        code=REPORT_CODE,
     script:
         "../scripts/make_leaderboard.py"
