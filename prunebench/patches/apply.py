@@ -42,9 +42,9 @@ def _fill(tensor: Tensor, entry: Entry) -> None:
         tensor.data = entry.values.to(tensor.device).clone()
         return
     bits = bits_of(tensor)
-    kept = np.unpackbits(entry.bits, count=bits.size)
+    kept = np.unpackbits(entry.bits, count=bits.size).view(bool)  # numpy finds the ones of bools faster
     if entry.kind == "mask":
-        np.multiply(bits, kept.view(np.int8), out=bits)
+        np.multiply(bits, kept, out=bits)
     elif entry.values is not None:
         bits.fill(0)
         bits[np.flatnonzero(kept)] = bits_of(entry.values)
