@@ -30,3 +30,5 @@ rule all:
         TABLES,
         FIGURES,
         LEADERBOARD,
+    message:
+        "All cells and reports are there"

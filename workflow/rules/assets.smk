@@ -16,6 +16,8 @@ rule fetch_model:
         "../../environment.yml"
     params:
         spec=lambda wildcards: RUN.model_registry[wildcards.model].digest,
+    message:
+        "Fetch model {wildcards.model}"
     script:
         "../scripts/fetch_model.py"
 
@@ -36,6 +38,8 @@ rule train_tiny:
     threads: RUN.threads
     params:
         spec=lambda wildcards: RUN.model_registry[wildcards.model].digest,
+    message:
+        "Train model {wildcards.model}"
     script:
         "../scripts/train_tiny.py"
 
@@ -51,6 +55,8 @@ rule fetch_text:
         "../../environment.yml"
     params:
         spec=lambda wildcards: RUN.data.texts[wildcards.text].digest,
+    message:
+        "Fetch text {wildcards.text}"
     script:
         "../scripts/fetch_text.py"
 
@@ -66,5 +72,7 @@ rule fetch_task:
         "../../environment.yml"
     params:
         spec=lambda wildcards: RUN.data.tasks[wildcards.task].digest,
+    message:
+        "Fetch task {wildcards.task}"
     script:
         "../scripts/fetch_task.py"

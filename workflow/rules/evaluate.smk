@@ -29,5 +29,7 @@ for kind in RUN.evaluate:
             params:
                 kind=kind,
                 key=evaluation_digest(kind),
+            message:
+                f"Evaluate {kind} of {{wildcards.sweep}}: {' '.join(chunk.targets)}"
             script:
                 "../scripts/evaluate.py"

@@ -23,5 +23,7 @@ for chunk in GRID.chunks:
         threads: RUN.threads
         params:
             key=lambda wildcards: keys.prune_params(RUN, Sweep.parse(wildcards.sweep)),
+        message:
+            f"Prune {{wildcards.sweep}}: {' '.join(chunk.targets)}"
         script:
             "../scripts/prune.py"

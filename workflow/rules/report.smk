@@ -19,6 +19,8 @@ rule collect:
     params:
         key=gather_params(RUN),
         code=COLLECT_CODE,
+    message:
+        "Collect all records into {output.metrics}"
     script:
         "../scripts/collect.py"
 
@@ -35,6 +37,8 @@ rule make_tables:
         "../../environment.yml"
     params:
         code=REPORT_CODE,
+    message:
+        "Make tables"
     script:
         "../scripts/make_tables.py"
 
@@ -51,6 +55,8 @@ rule make_figures:
         "../../environment.yml"
     params:
         code=REPORT_CODE,
+    message:
+        "Make figures"
     script:
         "../scripts/make_figures.py"
 
@@ -67,5 +73,7 @@ rule make_leaderboard:
         "../../environment.yml"
     params:
         code=REPORT_CODE,
+    message:
+        "Make {output}"
     script:
         "../scripts/make_leaderboard.py"

@@ -1,4 +1,9 @@
 # Token ids, made once per model: every method calibrates on the same ids and is measured on the same ids.
+localrules:
+    tokenize_calibration,
+    tokenize_windows,
+
+
 rule tokenize_calibration:
     input:
         model=MODEL,
@@ -17,6 +22,8 @@ rule tokenize_calibration:
         settings=RUN.protocol_spec.calibration.model_dump_json(exclude={"nsamples"}),
         # As many as the greediest variant takes; the others take the first so many.
         nsamples=max(keys.nsamples(RUN, sweep) for sweep in GRID.sweeps),
+    message:
+        "Draw calibration tokens of {wildcards.model}, seed {wildcards.seed}"
     script:
         "../scripts/tokenize_calibration.py"
 
@@ -37,5 +44,7 @@ rule tokenize_windows:
         "../../environment.yml"
     params:
         settings=RUN.protocol_spec.perplexity.model_dump_json(exclude={"texts"}),
+    message:
+        "Tokenize {wildcards.text} for {wildcards.model}"
     script:
         "../scripts/tokenize_windows.py"
