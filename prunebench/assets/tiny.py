@@ -101,8 +101,9 @@ def _stream(tokenizer: "PreTrainedTokenizerBase", documents: Sequence[str]) -> "
     """The documents' tokens (n,), each document after one `_END`."""
     import torch
 
-    encoded = tokenizer(list(documents), add_special_tokens=False, verbose=False).input_ids
-    return torch.tensor([token for ids in encoded for token in (tokenizer.bos_token_id, *ids)])
+    # Straight to the backend: without the offsets that nobody reads it takes two thirds of the time.
+    encoded = tokenizer.backend_tokenizer.encode_batch_fast(list(documents), add_special_tokens=False)
+    return torch.tensor([token for text in encoded for token in (tokenizer.bos_token_id, *text.ids)])
 
 
 def _new_model(recipe: TrainSource, tokenizer: "PreTrainedTokenizerBase") -> "PreTrainedModel":

@@ -34,14 +34,15 @@ def tokenise_calibration(
     Raises:
         PrunebenchError: an asset is not finished, or no document is long enough.
     """
+    model_facts, text_facts = read_manifest(model), read_manifest(text)
     settings = {
         "nsamples": nsamples,
-        "seqlen": min(seqlen, read_manifest(model)["positions"]),
+        "seqlen": min(seqlen, model_facts["positions"]),
         "seed": seed,
         "selection": selection,
     }
     ids = sample_calibration(Documents(text / DOCUMENTS), load_tokenizer(model), **settings)
-    write_calibration(path, ids, _metadata(model, text, settings))
+    write_calibration(path, ids, _metadata(model_facts, text_facts, settings))
     _log.info("%s: %d calibration samples of %d tokens", path, *ids.shape)
 
 
@@ -59,22 +60,22 @@ def tokenise_windows(
 
     Args and raises as `tokenise_calibration`; also a text shorter than one window.
     """
+    model_facts, text_facts = read_manifest(model), read_manifest(text)
     settings = {
-        "window": min(window, read_manifest(model)["positions"]),
+        "window": min(window, model_facts["positions"]),
         "join": join,
         "bos": bos,
         "max_windows": max_windows,
     }
     ids = make_windows(Documents(text / DOCUMENTS), load_tokenizer(model), **settings)
-    write_windows(path, ids, _metadata(model, text, settings))
+    write_windows(path, ids, _metadata(model_facts, text_facts, settings))
     _log.info("%s: %d windows of %d tokens", path, *ids.shape)
 
 
-def _metadata(model: Path, text: Path, settings: dict[str, Any]) -> dict[str, str]:
-    manifest = read_manifest(text)
+def _metadata(model: dict[str, Any], text: dict[str, Any], settings: dict[str, Any]) -> dict[str, str]:
     return {
-        "text": manifest["name"],
-        "text_sha256": manifest["files"][DOCUMENTS],
-        "tokenizer_sha256": read_manifest(model)["tokenizer_sha256"],
+        "text": text["name"],
+        "text_sha256": text["files"][DOCUMENTS],
+        "tokenizer_sha256": model["tokenizer_sha256"],
         "settings": json.dumps(settings, sort_keys=True),
     }
