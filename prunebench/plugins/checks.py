@@ -53,10 +53,11 @@ def run_check(check: Check, method: Method) -> None:
         raise
     except _OutOfTimeError as error:
         raise ContractError(f"{method.name} was still running after {_SECONDS_PER_CHECK:g} s on tiny models") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
+        message = " ".join(str(error).split())
         raise PrunebenchError(
-            f"{method.name} raised {type(error).__name__}: {error} ({where.filename}:{where.lineno})"
+            f"{method.name} raised {type(error).__name__}: {message} ({where.filename}:{where.lineno})"
         ) from error
 
 

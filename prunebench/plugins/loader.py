@@ -107,8 +107,9 @@ def _import_function(path: Path, kind: Kind) -> Callable[..., Any]:
     sys.modules[module.__name__] = module
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
-        raise PrunebenchError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+        message = " ".join(str(error).split())
+        raise PrunebenchError(f"{path} cannot be imported: {type(error).__name__}: {message}") from error
     name = next(name for name, value in FUNCTIONS.items() if value == kind)
     return getattr(module, name)

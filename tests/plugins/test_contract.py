@@ -172,6 +172,12 @@ def test_an_exception_is_told_with_its_place(tmp_path: Path) -> None:
         run_check(check_named("exact_n_m"), method)
 
 
+def test_a_method_that_quits_has_failed(tmp_path: Path) -> None:
+    method = plugin(tmp_path, SCORE + "    raise SystemExit(0)")
+    with pytest.raises(PrunebenchError, match="bad raised SystemExit: 0"):
+        run_check(check_named("exact_n_m"), method)
+
+
 @pytest.mark.parametrize("name", ["exact_n_m", "header_valid"])
 def test_a_method_that_never_ends_is_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(checks, "_SECONDS_PER_CHECK", 0.5)

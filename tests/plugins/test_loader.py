@@ -82,6 +82,12 @@ def test_a_method_that_cannot_be_imported_is_refused_and_forgotten(tmp_path: Pat
     assert set(sys.modules) == before
 
 
+def test_a_method_that_quits_when_imported_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, name="bad", METHOD="raise SystemExit('bye\\nbye')\nMETHOD")
+    with pytest.raises(PrunebenchError, match=r"bad\.py cannot be imported: SystemExit: bye bye$"):
+        load_method("bad", [tmp_path])
+
+
 @pytest.mark.parametrize("origin", ["llm", "llm-idea"])
 def test_code_not_written_by_a_person_is_not_run(tmp_path: Path, origin: str) -> None:
     write(tmp_path, name="bad", METHOD=f"open({str(tmp_path / 'ran')!r}, 'w')\nMETHOD")
