@@ -114,6 +114,29 @@ def test_inputs_that_never_fire_lose_their_weights(kind, token):
     assert_close(result.weight, expected)
 
 
+def test_dead_inputs_count_with_a_diagonal_of_one_in_the_damping():
+    """Visible only where live inputs are small, so that those ones dominate the mean of the diagonal."""
+    weight = random_weight(8, 40, seed=9)
+    samples = [0.002 * sample for sample in correlated_samples(40, [50, 50], seed=10)]
+    for sample in samples:
+        sample[:, [0, 7, 21]] = 0.0
+    hessian, dead = damped_hessian(samples)
+    assert dead.sum() == 3
+    assert np.diag(hessian)[dead].mean() > 10 * np.diag(hessian)[~dead].mean()
+    result = prune("sparsegpt", "Linear", weight, "u50", samples=samples)
+    expected, mask, differing = sparsegpt(weight, samples, Pruned(0.5), chosen=result.mask)
+    assert differing == 0
+    assert_close(result.weight, expected)
+
+
+@pytest.mark.parametrize("token", ["u50", "n2m4"])
+def test_inputs_that_are_all_dead_lose_the_exact_count_and_nothing_else_moves(token):
+    weight = random_weight(8, 16, seed=19)
+    result = prune("sparsegpt", "Linear", weight, token, samples=[np.zeros((20, 16), np.float32)])
+    assert result.mask.sum() == 64
+    np.testing.assert_array_equal(result.weight, np.where(result.mask, 0, weight))
+
+
 @pytest.mark.parametrize("token", ["u50", "n2m4"])
 def test_with_more_dead_weights_than_are_due_the_count_stays_exact_and_live_weights_stay(token):
     """Zeroing every dead input would over-prune and break N:M; those beyond the count do no harm, as nothing fires."""
