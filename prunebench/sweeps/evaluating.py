@@ -59,6 +59,10 @@ class EvaluateHandler:
             **meter.cost,
         }
 
+    def intact(self) -> bool:
+        """Always: evaluating runs no method's code, and works on a copy."""
+        return True
+
     def _pruned_model(self, patch: Path) -> nn.Module:
         model = copy.deepcopy(self._bench.dense)
         apply_patch(model, load_patch(patch))

@@ -47,7 +47,7 @@ def prune_key(config: Config, sweep: Sweep, target: str) -> dict[str, str]:
         **_prune_settings(config, sweep),
         "target": target,
         "model": asset_digest(Path(MODEL.format(model=sweep.model))),
-        "calibration": ids_digest(calibration_path(sweep), nsamples(sweep)),
+        "calibration": ids_digest(calibration_path(sweep), nsamples(config, sweep)),
     }
 
 
@@ -84,10 +84,10 @@ def windows_path(sweep: Sweep, text: str) -> Path:
     return Path(WINDOWS.format(protocol=sweep.protocol, model=sweep.model, text=text))
 
 
-def nsamples(sweep: Sweep) -> int | None:
-    """How many calibration samples the variant asks for; None leaves it to the protocol."""
+def nsamples(config: Config, sweep: Sweep) -> int:
+    """How many calibration samples the sweep takes, the first so many of its file: the variant's or the protocol's."""
     value = parse_variant(sweep.method)[1].get("nsamples")
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) else config.protocol_spec.calibration.nsamples
 
 
 def asset_digest(path: Path) -> str:

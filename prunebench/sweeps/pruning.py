@@ -25,7 +25,9 @@ class PruneHandler:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._calibration = load_calibration(keys.calibration_path(bench.sweep), keys.nsamples(bench.sweep))
+        self._calibration = load_calibration(
+            keys.calibration_path(bench.sweep), keys.nsamples(bench.config, bench.sweep)
+        )
         self._dense = fingerprint(bench.dense)
 
     def attempt(self, cell: dict[str, Any]) -> tuple[Patch, dict[str, Any]]:
@@ -42,7 +44,7 @@ class PruneHandler:
                 bench.dense, method, target, self._calibration, bench.sweep.seed, bench.device, progress
             )
         patch = make_patch(bench.dense, pruned.model)
-        if patch.dense != self._dense:  # this process is spoiled, and the supervisor ends it
+        if patch.dense != self._dense:
             raise ContractError("the dense model itself was changed; a method may change only the model it is given")
         return patch, _reply(pruned.sparsity, pruned.notes, meter)
 
@@ -54,6 +56,10 @@ class PruneHandler:
         about = {"sweep": sweep.path, "target": target, "dtype": self._bench.dtype}
         save_patch(path, patch, about)
         return {"status": "ok", "patch_sha256": sha256_file(path), **reply}
+
+    def intact(self) -> bool:
+        """Whether the dense model is."""
+        return fingerprint(self._bench.dense) == self._dense
 
 
 def _reply(sparsity: Sparsity, notes: list[str], meter: Meter) -> dict[str, Any]:

@@ -4,30 +4,23 @@ A worker that hangs, eats the memory or dies costs the cell it was working on; a
 remaining ones. Only a worker that cannot even get ready is an error here: that is nobody's method.
 """
 
-import json
 import os
-import selectors
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 import prunebench
 from prunebench.errors import PrunebenchError
 from prunebench.results.records import Status
 from prunebench.sweeps.joblog import JobLog
+from prunebench.sweeps.process import WorkerProcess, describe_death
 
 WORKER = (sys.executable, "-m", "prunebench.sweeps.worker")
 
-_POLL_SECONDS = 0.05
-_CHILDREN_EVERY = 1.0  # seconds; looking for a worker's children reads the whole process table
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _GB = 1e9
 
@@ -75,7 +68,7 @@ class Supervisor:
         self._limits = limits
         self._threads = threads
         self._command = command
-        self._worker: _Worker | None = None
+        self._worker: WorkerProcess | None = None
 
     def __enter__(self) -> "Supervisor":
         return self
@@ -101,14 +94,14 @@ class Supervisor:
                 self._stop()
             yield outcome
 
-    def _start(self) -> "_Worker":
+    def _start(self) -> WorkerProcess:
         since, started = self._log.size(), time.perf_counter()
-        self._worker = worker = _Worker(self._command, self._environment(), self._log.path)
+        self._worker = worker = WorkerProcess(self._command, self._environment(), self._log.path)
         worker.send(self._setup)
         while (reply := worker.receive()) is None:
             if worker.died():
                 raise PrunebenchError(
-                    f"the worker could not get ready ({describe_death(worker.returncode)}): "
+                    f"the worker {describe_death(worker.returncode)} before it was ready: "
                     f"{self._log.last_line(since) or 'it left no message'}; the log is {self._log.path}"
                 )
             self._refuse_a_limit_too_small_to_start(worker)
@@ -118,7 +111,7 @@ class Supervisor:
         self._log.line(f"worker ready after {time.perf_counter() - started:.1f} s")
         return worker
 
-    def _refuse_a_limit_too_small_to_start(self, worker: "_Worker") -> None:
+    def _refuse_a_limit_too_small_to_start(self, worker: WorkerProcess) -> None:
         limit = self._limits.memory_bytes
         if limit is not None and worker.resident_bytes() > limit:
             raise PrunebenchError(
@@ -126,7 +119,7 @@ class Supervisor:
                 "raise limits.memory_gb in the config"
             )
 
-    def _run_cell(self, worker: "_Worker", cell: dict[str, Any]) -> Outcome:
+    def _run_cell(self, worker: WorkerProcess, cell: dict[str, Any]) -> Outcome:
         since, started, peak = self._log.size(), time.perf_counter(), 0
         worker.send(cell)
         while True:
@@ -173,116 +166,9 @@ class Supervisor:
             self._worker = None
 
 
-class _Worker:
-    """The process and the two pipes: JSON lines in, JSON lines out."""
-
-    def __init__(self, command: Sequence[str], environment: dict[str, str], log: Path) -> None:
-        with log.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                [*command, str(os.getpid())], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=stderr, start_new_session=True,  # a group of its own: killed whole, and deaf to ctrl-c
-            )  # fmt: skip
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._stdout, selectors.EVENT_READ)
-        self._buffer = b""
-        self._open = True
-        self._family: list[psutil.Process] = []
-        self._family_seen = 0.0
-
-    def send(self, message: dict[str, Any]) -> None:
-        # A worker that is gone by now is noticed by `died`.
-        with suppress(BrokenPipeError):
-            self._stdin.write(json.dumps(message).encode() + b"\n")
-            self._stdin.flush()
-
-    def receive(self) -> dict[str, Any] | None:
-        """The next message if one arrives within the poll interval."""
-        if not self._open:
-            time.sleep(_POLL_SECONDS)  # the worker is ending, or a method closed its files under it
-        elif b"\n" not in self._buffer and self._selector.select(_POLL_SECONDS):
-            self._read()
-        line, newline, rest = self._buffer.partition(b"\n")
-        if not newline:
-            return None
-        self._buffer = rest
-        return _message(line)
-
-    def died(self) -> bool:
-        """Whether it ended, with nothing it said left to read."""
-        if self._process.poll() is None:
-            return False
-        # Not until the end of the file: a method's forked child may hold the pipe open.
-        while self._open and self._selector.select(0):
-            self._read()
-        return b"\n" not in self._buffer
-
-    def _read(self) -> None:
-        data = os.read(self._stdout.fileno(), 1 << 16)
-        self._open = bool(data)
-        self._buffer += data
-
-    @property
-    def returncode(self) -> int:
-        return self._process.wait()
-
-    def resident_bytes(self) -> int:
-        """Resident memory of the worker and its children; pages they share count once for each."""
-        total = 0
-        for process in self._members():
-            with suppress(psutil.Error):
-                total += process.memory_info().rss
-        return total
-
-    def _members(self) -> list[psutil.Process]:
-        now = time.monotonic()
-        if now - self._family_seen > _CHILDREN_EVERY:
-            self._family_seen = now
-            with suppress(psutil.Error):
-                worker = psutil.Process(self._process.pid)
-                self._family = [worker, *worker.children(recursive=True)]
-        return self._family
-
-    def kill(self) -> None:
-        """End the worker, its process group and every descendant, at once: nothing in it is worth a goodbye."""
-        self._family_seen = 0.0
-        members = self._members() if self._process.poll() is None else []
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        for process in members:
-            with suppress(psutil.Error):
-                process.kill()
-        self._process.wait()
-        self._selector.close()
-        with suppress(BrokenPipeError):
-            self._stdin.close()
-        self._stdout.close()
-
-
-def _message(line: bytes) -> dict[str, Any]:
-    try:
-        message = json.loads(line)
-    except ValueError:
-        message = None
-    if isinstance(message, dict):
-        return message
-    return {"status": "error", "reason": "something was written into the pipe of the worker", "spent": True}
-
-
-def describe_death(returncode: int) -> str:
-    """`killed by signal 11, SIGSEGV` or `exited with status 3`."""
-    if returncode >= 0:
-        return f"exited with status {returncode}"
-    with suppress(ValueError):
-        return f"killed by signal {-returncode}, {signal.Signals(-returncode).name}"
-    return f"killed by signal {-returncode}"
-
-
 def judge_death(returncode: int, last_line: str) -> tuple[Status, str]:
     """The status and reason of a cell whose worker died by itself; `last_line` is what the log ends with."""
     if returncode == -signal.SIGKILL:
         return "oom", "killed by signal 9, most likely out of memory"
     said = f": {last_line}" if last_line else ""
-    return "error", f"the process was {describe_death(returncode)}{said}".replace("was exited", "exited")
+    return "error", f"the process {describe_death(returncode)}{said}"

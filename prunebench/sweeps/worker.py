@@ -48,6 +48,9 @@ class Handler(Protocol):
     def keep(self, cell: dict[str, Any], result: Any) -> dict[str, Any]:
         """The part that is not: store the result of `attempt`, and return the reply to the supervisor."""
 
+    def intact(self) -> bool:
+        """After a failure: whether what the cells share is still what it was."""
+
 
 def serve(make_handler: Callable[[dict[str, Any], Say], tuple[Handler, dict[str, Any]]], parent: int) -> None:
     """Answer the supervisor, process `parent`, until it goes away.
@@ -86,9 +89,10 @@ def _run(handler: Handler, cell: dict[str, Any]) -> dict[str, Any]:
             raise
         _log_traceback(error)
         status, reason = judge(error)
-        # A process in which a method failed is not trusted with another cell: its memory may be in pieces, its
-        # CUDA context unusable. One that found nothing to do is as good as new.
-        reply: dict[str, Any] = {"status": status, "reason": reason, "spent": status != "na"}
+        # After an error memory may be in pieces and a CUDA context unusable; a broken contract is found by our
+        # own checks, on a finished model.
+        spent = status in ("error", "oom") or not handler.intact()
+        reply: dict[str, Any] = {"status": status, "reason": reason, "spent": spent}
     else:
         reply = handler.keep(cell, result)
     return {"seconds": time.perf_counter() - started, **reply, "peak_host_bytes": peak_resident_bytes()}

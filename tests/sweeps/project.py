@@ -44,6 +44,7 @@ class Project:
     """Lies in the working directory; `config` is what a Snakemake script would hand over."""
 
     def __init__(self) -> None:
+        self.root = Path.cwd()
         Path("config").mkdir()
         Path("methods").mkdir()
         self.method("dense", DENSE)

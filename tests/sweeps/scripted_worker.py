@@ -131,6 +131,7 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "cuda": raises(RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")),
     "runtime": raises(RuntimeError("shapes do not fit")),
     "contract": raises(ContractError("wrong sparsity")),
+    "spoil": raises(ContractError("changed what is not its own")),
     "na": raises(NotApplicable("no biases here")),
     "prunebench": raises(PrunebenchError("a clear sentence")),
     "infrastructure": raises(InfrastructureError("the patch is damaged")),
@@ -145,10 +146,12 @@ class Scripted:
     def __init__(self, setup: dict[str, Any], say: Say) -> None:
         self._count = Path(setup["count"])
         self._say = say
+        self._spoiled = False
 
     def attempt(self, cell: dict[str, Any]) -> Any:
         with self._count.open("a") as file:
             file.write(f"{os.getpid()} {cell['do']}\n")
+        self._spoiled = cell["do"] == "spoil"
         self._say(f"at work on {cell['do']}")
         ACTIONS[cell["do"]]()
         return cell["do"]
@@ -157,6 +160,9 @@ class Scripted:
         if cell.get("keep") == "full disk":
             raise OSError(errno.ENOSPC, "No space left on device")
         return {"status": "ok", "result": result}
+
+    def intact(self) -> bool:
+        return not self._spoiled
 
 
 def make_handler(setup: dict[str, Any], say: Say) -> tuple[Scripted, dict[str, Any]]:

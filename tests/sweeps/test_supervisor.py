@@ -111,10 +111,15 @@ def test_a_traceback_is_in_the_log(bench: Bench) -> None:
     assert "two\nlines" in bench.text
 
 
-def test_a_cell_that_failed_does_not_share_its_worker_with_the_next(bench: Bench) -> None:
-    bench.run(["ValueError", "ok", "ok"])
+@pytest.mark.parametrize(
+    ("action", "shared"),
+    [("ValueError", False), ("MemoryError", False), ("spoil", False), ("contract", True), ("na", True)],
+)
+def test_a_worker_in_which_something_broke_gets_no_further_cell(bench: Bench, action: str, shared: bool) -> None:
+    bench.run([action, "ok", "ok"])
     first, second, third = [pid for pid, _ in bench.computed]
-    assert first != second == third
+    assert (first == second) == shared
+    assert second == third
 
 
 @pytest.mark.parametrize("action", ["hang", "hang ignoring signals", "hang in a child", "hang in a detached child"])
@@ -163,7 +168,7 @@ def test_a_worker_that_dies_between_cells_costs_no_cell(bench: Bench) -> None:
     ("actions", "setup", "message"),
     [
         (["ok"], {"start": "raise"}, "the model is missing; fetch it"),
-        (["ok"], {"start": "die"}, r"could not get ready \(exited with status 7\): bye"),
+        (["ok"], {"start": "die"}, "exited with status 7 before it was ready: bye"),
         (["infrastructure"], {}, "the patch is damaged"),
         (["full disk"], {}, "No space left on device"),
     ],
