@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from prunebench.files import write_text
 from prunebench.reports.figures import write_figures
+from prunebench.reports.leaderboard import leaderboard
 from prunebench.reports.source import Source
 from prunebench.reports.tables import write_tables
 
@@ -21,3 +23,8 @@ def _of_one_protocol(metrics_csv: Path, provenance: Path) -> Source:
 def build_figures(metrics_csv: Path, provenance: Path, folder: Path) -> list[str]:
     """Write all figures into `folder` as `<name>.pdf`, `.svg` and `.png`; returns the names."""
     return write_figures(_of_one_protocol(metrics_csv, provenance), folder)
+
+
+def build_leaderboard(metrics_csv: Path, provenance: Path, page: Path) -> None:
+    """Write the leaderboard, one HTML file."""
+    write_text(page, leaderboard(Source.read(metrics_csv, provenance)))

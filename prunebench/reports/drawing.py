@@ -7,10 +7,11 @@ Curves are unstructured sparsity; N:M and structured points stand apart from the
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import isfinite, nan
+from math import nan
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
@@ -78,14 +79,14 @@ def draw(source: Source, panel: Panel, looks: Mapping[str, Look], ink: str = "bl
         ax.axhline(_mean(_finished(panel.dense), "number"), color=ink, linewidth=1, label=DENSE_METHOD)
         ax.set_xlabel(_HEADINGS[pattern])
     _perplexity_axis(axes[0], panel)
-    handles = {handle.get_label(): handle for ax in axes for handle in ax.get_legend_handles_labels()[0]}
+    handles = {handle.get_label(): handle for ax in reversed(axes) for handle in ax.get_legend_handles_labels()[0]}
     named = [method for method in (*panel.methods, DENSE_METHOD) if method in handles]
     labels = [_title(source, "methods", method) for method in named]
     figure.legend([handles[method] for method in named], labels, loc="outside right upper")
     model, text = _title(source, "models", panel.model), _title(source, "datasets", panel.dataset)
     figure.suptitle(f"{model} on {text}", fontsize=10)
     if footnote := _footnote(source, panel):
-        figure.supxlabel(footnote, fontsize=6.5, x=0.01, ha="left")
+        figure.supxlabel(footnote, fontsize=7, x=0.01, ha="left")
     return figure
 
 
@@ -105,15 +106,16 @@ def _points(ax: Axes, panel: Panel, tokens: Sequence[str], looks: Mapping[str, L
     step = 0.6 / max(1, len(panel.methods) - 1)
     ceiling = _ceiling(panel)
     for i, method in enumerate(panel.methods):
-        look, offset = looks[method], i * step - 0.3
-        for place, token in enumerate(tokens):
-            if not (entries := _finished(panel.at(method, token))):
-                continue
-            mean, low, high = (_mean(entries, name) for name in ("number", "low", "high"))
-            bars = [[mean - low], [high - mean]] if isfinite(low) else None
-            ax.errorbar(place + offset, mean, bars, linestyle="", capsize=2, label=method, **look.points)
-            if ceiling and mean > ceiling:
-                ax.text(place + offset, 0.95, "↑", transform=ax.get_xaxis_transform(), color=look.color, ha="center")
+        look, entries = looks[method], [_finished(panel.at(method, token)) for token in tokens]
+        if not any(entries):
+            continue
+        x = [place + i * step - 0.3 for place in range(len(tokens))]
+        mean, low, high = (np.array([_mean(found, name) for found in entries]) for name in ("number", "low", "high"))
+        bars = np.clip([mean - low, high - mean], 0, None)  # rounded ends may pass the mean
+        ax.errorbar(x, mean, bars, linestyle="", capsize=2, label=method, **look.points)
+        for place, value in zip(x, mean, strict=True):
+            if ceiling and value > ceiling:
+                ax.text(place, 0.95, "↑", transform=ax.get_xaxis_transform(), color=look.color, ha="center")
     ax.set_xlim(-0.5, len(tokens) - 0.5)
     ax.set_xticks(range(len(tokens)), [Target.parse(token).label.removesuffix(" structured") for token in tokens])
     ax.grid(visible=False, axis="x")

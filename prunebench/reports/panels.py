@@ -11,14 +11,12 @@ from prunebench.results.rows import RANK
 from prunebench.targets import DENSE, PATTERNS, Target
 
 DENSE_METHOD = "dense"
-_FIRST = (DENSE_METHOD, "random")  # the controls
 
 
 class Entry(NamedTuple):
     """One cell of a panel: texts as they are in `metrics.csv`, then the same as numbers (NaN where empty)."""
 
     method: str
-    family: str
     target: str
     seed: str
     status: str
@@ -36,13 +34,19 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Panel:
-    """One (protocol, model, metric, dataset); `entries` by method and target, one per seed."""
+    """One (protocol, model, metric, dataset).
+
+    Attributes:
+        entries: by method and target, one per seed.
+        methods: all pruned methods in the order of the config.
+    """
 
     protocol: str
     model: str
     metric: str
     dataset: str
     entries: dict[tuple[str, str], list[Entry]]
+    methods: list[str]
 
     @property
     def name(self) -> str:
@@ -53,13 +57,6 @@ class Panel:
     def how(self) -> Metric:
         """How its metric is shown."""
         return METRICS[self.metric]
-
-    @property
-    def methods(self) -> list[str]:
-        """All pruned methods: random, then by family and name."""
-        families = {method: entries[0].family for (method, _), entries in self.entries.items()}
-        families.pop(DENSE_METHOD, None)
-        return sorted(families, key=lambda name: (name not in _FIRST, families[name], name))
 
     @property
     def targets(self) -> list[str]:
@@ -94,7 +91,8 @@ def panels(source: Source) -> Iterator[Panel]:
         for values in group[list(Entry._fields)].itertuples(index=False, name=None):
             entry = Entry(*values)
             entries.setdefault((entry.method, entry.target), []).append(entry)
-        yield Panel(protocol, model, metric, dataset, entries)
+        methods = source.ordered("methods", {method for method, _ in entries} - {DENSE_METHOD})
+        yield Panel(protocol, model, metric, dataset, entries, methods)
 
 
 def ordered_targets(tokens: Iterable[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """What every report is made of: `metrics.csv`, and the titles in `provenance.json`."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,5 +69,13 @@ class Source:
         """The title of one of the `models`, `methods` or `datasets`; its name where there is none."""
         if what == "datasets" and name == MEAN:
             return "the mean over tasks"
-        title = self.provenance.get(what, {}).get(name, {}).get("title")
+        title = self._known(what).get(name, {}).get("title")
         return title if isinstance(title, str) and title else name
+
+    def ordered(self, what: str, names: Iterable[str]) -> list[str]:
+        """Some `models`, `methods` or `datasets`, each once, in the order of the config; unknown ones last, by name."""
+        places = {name: place for place, name in enumerate(self._known(what))}
+        return sorted(set(names), key=lambda name: (places.get(name, len(places)), name))
+
+    def _known(self, what: str) -> dict[str, dict[str, Any]]:
+        return {entry["name"]: entry for entry in self.provenance.get(what, [])}

@@ -1,7 +1,7 @@
 """`provenance.json`: what a whole run was made with and what became of it, gathered from its records."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prunebench.plugins.header import Header
@@ -30,8 +30,9 @@ def summarise(
 
     Returns:
         `cells` (count), `statuses` (cells by status), `seconds` (wall time by step, summed over cells),
-        `protocols`, `models`, `datasets`, `methods` (titles and the digests the records were made from) and
-        `environments`: each distinct provenance of a record with the number of `records` made in it.
+        `protocols`, the lists `models`, `methods` and `datasets` in the order of `results` (name, title and
+        the digests the records were made from), and `environments`: each distinct provenance of a record
+        with the number of `records` made in it.
     """
     records = [record for result in results for record in (result.prune, *result.evaluations.values())]
     environments = Counter(_frozen(record.provenance) for record in records if record.provenance)
@@ -40,23 +41,23 @@ def summarise(
         seconds["prune"] += result.prune.cost.seconds
         for kind, record in result.evaluations.items():
             seconds[kind] += record.cost.seconds
-    methods = sorted({result.sweep.method for result in results})
     return {
         "cells": len(results),
         "statuses": dict(Counter(cell_status(result) for result in results)),
         "seconds": {step: round(total, 1) for step, total in seconds.items()},
-        "protocols": {
-            name: dict((protocols or {}).get(name, {})) for name in sorted({r.sweep.protocol for r in results})
-        },
-        "methods": {name: _method(name, headers, results) for name in methods},
-        "models": {
-            name: {
-                "title": (models or {}).get(name, name),
-                "digests": _digests(r.prune.key.get("model") for r in results if r.sweep.model == name),
-            }
-            for name in sorted({r.sweep.model for r in results})
-        },
-        "datasets": _datasets(results, datasets or {}),
+        "protocols": {name: dict((protocols or {}).get(name, {})) for name in {r.sweep.protocol for r in results}},
+        "models": [
+            {"name": name, "title": (models or {}).get(name, name), "digests": digests}
+            for name, digests in _digests((r.sweep.model, r.prune.key.get("model")) for r in results).items()
+        ],
+        "methods": [
+            {"name": name, "digests": digests, **_described(name, headers)}
+            for name, digests in _digests((r.sweep.method, r.prune.key.get("method")) for r in results).items()
+        ],
+        "datasets": [
+            {"name": name, "title": (datasets or {}).get(name, name), "digests": digests}
+            for name, digests in _digests(_datasets(results)).items()
+        ],
         "environments": [
             {"records": count, **dict(environment)} for environment, count in sorted(environments.items(), key=str)
         ],
@@ -74,29 +75,28 @@ def _frozen(provenance: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
                  for name, value in sorted(provenance.items()))  # fmt: skip
 
 
-def _method(name: str, headers: Mapping[str, Header], results: Iterable[CellResult]) -> dict[str, Any]:
-    base, _, variant = name.partition("@")
+def _described(method: str, headers: Mapping[str, Header]) -> dict[str, str]:
+    base, _, variant = method.partition("@")
     header = headers.get(base)
     title = header.title if header else base
     return {
         "title": f"{title} ({variant.replace(',', ', ')})" if variant else title,
         "cite": header.cite if header else "",
-        "digests": _digests(result.prune.key.get("method") for result in results if result.sweep.method == name),
     }
 
 
-def _datasets(results: Iterable[CellResult], titles: Mapping[str, str]) -> dict[str, Any]:
-    """By text, task or prompt; its digests differ between models, whose tokens differ."""
-    digests: dict[str, list[str]] = {}
+def _datasets(results: Iterable[CellResult]) -> Iterator[tuple[str, str]]:
+    """Texts, tasks and prompts with their digests; those of different models differ like their tokens."""
     for result in results:
         for record in result.evaluations.values():
             for name, digest in record.key.items():
                 if name.startswith(DATASET):
-                    digests.setdefault(name.removeprefix(DATASET), []).append(digest)
-    return {
-        name: {"title": titles.get(name, name), "digests": _digests(found)} for name, found in sorted(digests.items())
-    }
+                    yield name.removeprefix(DATASET), digest
 
 
-def _digests(found: Iterable[str | None]) -> list[str]:
-    return sorted({digest for digest in found if digest})
+def _digests(found: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
+    """By name, in the order they come, the distinct digests."""
+    digests: dict[str, set[str]] = {}
+    for name, digest in found:
+        digests.setdefault(name, set()).update({digest} if digest else ())
+    return {name: sorted(distinct) for name, distinct in digests.items()}

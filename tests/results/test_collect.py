@@ -12,8 +12,10 @@ from prunebench.results.expected import expected_pairs
 from prunebench.results.ranking import rank_methods
 from tests.results.example import FAILURES, KINDS, METHODS, MODELS, PROMPT, TARGETS, TASKS, TEXTS, make_run
 
-COLUMNS = ["model", "method", "family", "origin", "pattern", "target", "sparsity", "seed", "protocol", "metric", "dataset"]
-COLUMNS += ["value", "ci_low", "ci_high", "n", "status", "reason"]
+COLUMNS = [
+    "model", "method", "family", "origin", "pattern", "target", "sparsity", "seed", "protocol",
+    "metric", "dataset", "value", "ci_low", "ci_high", "n", "status", "reason",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,14 @@ def test_the_run_is_summed_up(tmp_path):
     assert [environment["records"] for environment in summary["environments"]] == [len(records)]
     assert summary["environments"][0]["torch"] == "2.13.0"
     assert summary["seconds"]["prune"] == round(sum(r.prune.cost.seconds for r in run.results()), 1)
-    assert summary["methods"]["stade_nobias"]["title"] == METHODS["stade_nobias"][0]
-    assert summary["methods"]["wanda"]["digests"] == ["m-wanda"]
-    assert summary["models"]["opt-tiny"]["digests"] == ["model-opt-tiny"]
-    assert summary["datasets"]["wiki-sample"]["digests"] == ["d-wiki-sample"]
+    methods = {method["name"]: method for method in summary["methods"]}
+    assert list(methods) == list(METHODS)  # in the order of the config
+    assert methods["stade_nobias"]["title"] == METHODS["stade_nobias"][0]
+    assert methods["wanda"]["digests"] == ["m-wanda"]
+    assert [(m["name"], m["digests"]) for m in summary["models"]] == [
+        ("smollm2-135m", ["model-smollm2-135m"]), ("opt-tiny", ["model-opt-tiny"]),
+    ]  # fmt: skip
+    assert next((d["name"], d["digests"]) for d in summary["datasets"]) == ("wiki-sample", ["d-wiki-sample"])
     assert summary["protocols"]["laptop-512"]["perplexity"]["window"] == 512
 
 
@@ -36,7 +40,7 @@ def test_two_environments_are_told_apart(tmp_path):
 def test_variants_are_named_and_missing_records_leave_no_environment(tmp_path):
     run = make_run(tmp_path, methods=("wanda@nsamples=32,alpha=2",), targets=("u50",), models=("opt-tiny",))
     summary = summarise(run.results(), {"wanda": run.headers["wanda@nsamples=32,alpha=2"].model_copy()})
-    (method,) = summary["methods"].values()
+    (method,) = summary["methods"]
     assert method["title"].endswith("(nsamples=32, alpha=2)")
     for path in tmp_path.rglob("*.json"):
         path.unlink()

@@ -1,0 +1,85 @@
+"""The leaderboard: one HTML file that needs nothing else, neither a server nor a network.
+
+The table is plain HTML and a small script of our own rather than a table library: what this page must do
+(dense row pinned, failures last in both directions, tied ranks, intervals to look at) is what libraries
+need the most code to be talked into, and the page stays small enough to read and to mail.
+"""
+
+import base64
+import hashlib
+import json
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+import prunebench
+from prunebench.reports.board import board, failures
+from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS
+from prunebench.reports.drawing import method_looks
+from prunebench.reports.figures import inline_svg
+from prunebench.reports.panels import panels
+from prunebench.reports.source import Source
+from prunebench.results.expected import PERPLEXITY
+from prunebench.results.intervals import CONFIDENCE
+from prunebench.results.ranking import ALPHA
+
+
+def leaderboard(source: Source) -> str:
+    """The page as text. The same results always make the same page."""
+    shown = list(panels(source))
+    drawn = [panel for panel in shown if panel.metric == PERPLEXITY]
+    datasets = {panel.dataset for panel in drawn}
+    looks = method_looks(drawn)
+    data = board(source, shown)
+    cells = data["cells"]
+    script = _asset("rows.js") + _asset("page.js")
+    return _environment().get_template("leaderboard.html.j2").render(
+        data=data,
+        style=Markup(_asset("page.css")),
+        script=Markup(script),
+        # Nothing but this very script may run and nothing may be loaded, whatever a title or a text contains.
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        figures=[
+            {"model": panel.model, "title": source.title("datasets", panel.dataset),
+             "svg": Markup(inline_svg(source, panel, looks))}
+            for panel in sorted(drawn, key=lambda panel: source.ordered("datasets", datasets).index(panel.dataset))
+        ],
+        protocols=sorted(source.metrics["protocol"].unique()),
+        statuses=[(name, STATUS_WORDS[name], STATUS_MEANINGS[name], sum(cell["status"] == name for cell in cells))
+                  for name in STATUS_WORDS],
+        failures=failures(data),
+        methods=len(data["methods"]),
+        provenance=source.provenance,
+        version=prunebench.__version__,
+        alpha=ALPHA,
+        confidence=CONFIDENCE,
+    )  # fmt: skip
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("prunebench.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = _plain
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "ensure_ascii": False, "separators": (",", ":")}
+    return environment
+
+
+def _asset(name: str) -> str:
+    environment = _environment()
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0].strip() + "\n"
+
+
+def _plain(value: Any) -> str:
+    """A provenance value for reading."""
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
