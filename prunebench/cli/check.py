@@ -37,7 +37,7 @@ def check(
         raise typer.Exit(1) from None
     method = load_method(name, methods)
     with working(console, "loading torch and transformers"):
-        from prunebench.plugins.checks import checks_for, run_check
+        from prunebench.contract.checks import checks_for, run_check
     known = {promise.name: promise for promise in checks_for(method.header)}
     for wanted in only or []:
         if wanted not in known:

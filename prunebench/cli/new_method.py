@@ -16,7 +16,7 @@ def new_method(
     tests: Annotated[Path, typer.Option(help="Folder for its test.")] = Path("tests/methods"),
 ) -> None:
     """Write a working method to start from, and its test."""
-    from prunebench.plugins import scaffold
+    from prunebench.contract import scaffold
 
     for path in scaffold.new_method(name, kind, methods, tests):
         typer.echo(f"wrote {path}")

@@ -5,7 +5,7 @@ statistics of every linear, all linears are pruned, one forward of the pruned bl
 block's inputs. Between blocks it is sequential, inside a block it is not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ _BATCH_TOKENS = 2048  # short calibration sequences are batched up to this many 
 def prune_blocks(
     model: nn.Module,
     calibration: Tensor,
-    needs: list[str],
+    needs: Sequence[str],
     prune_linear: PruneLinear,
     device: torch.device,
     progress: Progress,
@@ -61,7 +61,7 @@ def prune_blocks(
 
 
 def _gather(
-    block: nn.Module, groups: list[list[LinearView]], calls: list[BlockCall], hidden: list[Tensor], needs: list[str]
+    block: nn.Module, groups: list[list[LinearView]], calls: list[BlockCall], hidden: list[Tensor], needs: Sequence[str]
 ) -> list[InputStatistics]:
     """One forward of the block over all batches; the statistics of each input group, in order."""
     statistics = [InputStatistics(needs, group[0].after_norm) for group in groups]

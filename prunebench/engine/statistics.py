@@ -1,5 +1,7 @@
 """Statistics of a layer's input, gathered in fp32 while calibration data streams through."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,9 @@ class InputStatistics:
     Only what the method's `needs` names is gathered; asking for anything else is an error.
     """
 
-    def __init__(self, needs: list[str], after_norm: bool) -> None:
+    def __init__(self, needs: Sequence[str], after_norm: bool) -> None:
+        if unknown := sorted(set(needs) - set(NEEDS)):
+            raise PrunebenchError(f"the engine does not gather {unknown[0]!r}; it gathers {', '.join(NEEDS)}")
         self.after_norm = after_norm
         self.tokens = 0
         self.samples = 0

@@ -7,6 +7,7 @@ against the model, so a wrong or incomplete one is an error and never a model th
 from dataclasses import dataclass
 
 from torch import nn
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from prunebench.errors import PrunebenchError, unknown_name
@@ -98,7 +99,7 @@ def is_linear(module: nn.Module) -> bool:
     return isinstance(module, nn.Linear | Conv1D)
 
 
-def architecture_of(model: nn.Module) -> Architecture:
+def architecture_of(model: PreTrainedModel) -> Architecture:
     """The table entry of a loaded transformers model, checked against the model itself.
 
     Raises:

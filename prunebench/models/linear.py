@@ -18,7 +18,7 @@ class LinearView:
         after_norm: its input comes straight out of a norm (see `InputGroup`).
     """
 
-    def __init__(self, name: str, module: nn.Module, after_norm: bool) -> None:
+    def __init__(self, name: str, module: nn.Linear | Conv1D, after_norm: bool) -> None:
         self.name = name
         self.module = module
         self.after_norm = after_norm

@@ -2,7 +2,7 @@
 
 import copy
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -106,7 +106,7 @@ class _LinearPruner:
             self._check_shape(linear, "weight", weight, linear.weight)
             linear.write(weight, bias)
 
-    def _mask_by_score(self, linear: LinearView, inputs: InputStatistics, extras: dict[str, object]) -> None:
+    def _mask_by_score(self, linear: LinearView, inputs: InputStatistics, extras: Mapping[str, object]) -> None:
         # fp32, because W**2 of a small 16-bit weight underflows to zero.
         saliency = call_with_extras(self.method.function, extras, linear.weight.float(), inputs)
         self._check_shape(linear, "saliency", saliency, linear.weight)

@@ -7,12 +7,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from prunebench.contract.tiny_models import tiny_calibration, tiny_model
 from prunebench.layout import MODEL, Sweep
 from prunebench.models.load import load_model
 from prunebench.patches.diff import make_patch
 from prunebench.patches.format import save_patch
 from prunebench.plugins.loader import load_method
-from prunebench.plugins.tiny_models import tiny_calibration, tiny_model
 from prunebench.prune.cell import prune_cell
 from prunebench.results.records import CellId, PruneRecord, save_record
 from prunebench.targets import Target

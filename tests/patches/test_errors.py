@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from prunebench.contract.tiny_models import tiny_model
 from prunebench.errors import PrunebenchError
 from prunebench.patches.apply import apply_patch
 from prunebench.patches.diff import make_patch
 from prunebench.patches.format import load_patch, save_patch
-from prunebench.plugins.tiny_models import tiny_model
 
 
 @pytest.fixture

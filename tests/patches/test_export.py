@@ -8,13 +8,13 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM
 
+from prunebench.contract.tiny_models import TINY_CONFIGS, tiny_calibration, tiny_model
 from prunebench.errors import PrunebenchError
 from prunebench.models.load import load_model
 from prunebench.patches.diff import make_patch
 from prunebench.patches.export import export_cell
 from prunebench.patches.format import save_patch
 from prunebench.plugins.loader import load_method
-from prunebench.plugins.tiny_models import TINY_CONFIGS, tiny_calibration, tiny_model
 from prunebench.prune.cell import prune_cell
 from prunebench.targets import Target
 from tests.patches.same import differing_bits

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from prunebench.contract.tiny_models import TINY_CONFIGS, tiny_model
 from prunebench.patches.apply import apply_patch
 from prunebench.patches.diff import make_patch
 from prunebench.patches.format import Patch, load_patch, save_patch
-from prunebench.plugins.tiny_models import TINY_CONFIGS, tiny_model
 from tests.patches.same import differing_tensors
 
 DTYPES = [torch.bfloat16, torch.float16, torch.float32]

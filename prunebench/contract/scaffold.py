@@ -71,7 +71,7 @@ import pytest
 
 from prunebench.models.linear import prunable_linears
 from prunebench.plugins.loader import load_method
-from prunebench.plugins.tiny_models import tiny_calibration, tiny_model
+from prunebench.contract.tiny_models import tiny_calibration, tiny_model
 from prunebench.prune.cell import prune_cell
 from prunebench.targets import Target
 

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from prunebench.contract.tiny_models import TINY_CONFIGS, linear_twin, tiny_calibration, tiny_model, with_dead_channels
 from prunebench.errors import ContractError, NotApplicable
 from prunebench.models.linear import LinearView, prunable_linears
 from prunebench.plugins.loader import Method
-from prunebench.plugins.tiny_models import TINY_CONFIGS, linear_twin, tiny_calibration, tiny_model, with_dead_channels
 from prunebench.prune.cell import prune_cell, prune_copy
 from prunebench.prune.verify import check_untouched
 from prunebench.sparsity.select import BLOCK_COLUMNS

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from prunebench.contract import promises
 from prunebench.errors import ContractError, PrunebenchError
-from prunebench.plugins import contract
 from prunebench.plugins.header import Header
 from prunebench.plugins.loader import Method
 
@@ -90,21 +90,21 @@ def _prunes_in(*patterns: str) -> Callable[[Header], bool]:
 
 CHECKS: tuple[Check, ...] = (
     Check("header_valid", "the header can be read, and `needs` names what is read and nothing else",
-          contract.header_valid),
-    Check("exact_n_m", "every group of M consecutive inputs has exactly N zeros", contract.exact_n_m,
+          promises.header_valid),
+    Check("exact_n_m", "every group of M consecutive inputs has exactly N zeros", promises.exact_n_m,
           _prunes_in("n:m")),
     Check("exact_sparsity", "the measured sparsity of each group is within one weight of the target",
-          contract.exact_sparsity, _prunes_in("unstructured", "n:m", "dense")),
-    Check("all_finite", "no NaN and no infinity, even with dead inputs and few tokens", contract.all_finite),
-    Check("same_seed_same_mask", "one seed always gives the same model", contract.same_seed_same_mask),
-    Check("dtype_and_device_kept", "weights stay in their dtype and on their device", contract.dtype_and_device_kept),
-    Check("others_untouched", "embeddings, norms and the head keep their bits", contract.others_untouched),
-    Check("harmless_at_zero", "nothing changes where nothing is to be pruned", contract.harmless_at_zero,
+          promises.exact_sparsity, _prunes_in("unstructured", "n:m", "dense")),
+    Check("all_finite", "no NaN and no infinity, even with dead inputs and few tokens", promises.all_finite),
+    Check("same_seed_same_mask", "one seed always gives the same model", promises.same_seed_same_mask),
+    Check("dtype_and_device_kept", "weights stay in their dtype and on their device", promises.dtype_and_device_kept),
+    Check("others_untouched", "embeddings, norms and the head keep their bits", promises.others_untouched),
+    Check("harmless_at_zero", "nothing changes where nothing is to be pruned", promises.harmless_at_zero,
           _prunes_in("unstructured", "dense")),
     Check("works_on_llama_gqa", "works on Linear without bias and with grouped queries",
-          contract.works_on("llama-gqa")),
-    Check("works_on_opt", "works on Linear with bias and with one key per query", contract.works_on("opt")),
+          promises.works_on("llama-gqa")),
+    Check("works_on_opt", "works on Linear with bias and with one key per query", promises.works_on("opt")),
     Check("works_on_conv1d", "works on Conv1D, where it prunes what it prunes on a Linear",
-          contract.same_on_conv1d_and_linear),
-    Check("in_time", f"prunes a tiny model within {contract.SECONDS_PER_TINY_MODEL:g} s", contract.in_time),
+          promises.same_on_conv1d_and_linear),
+    Check("in_time", f"prunes a tiny model within {promises.SECONDS_PER_TINY_MODEL:g} s", promises.in_time),
 )  # fmt: skip

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from prunebench.contract.checks import checks_for, run_check
+from prunebench.contract.scaffold import new_method
 from prunebench.errors import PrunebenchError
-from prunebench.plugins.checks import checks_for, run_check
 from prunebench.plugins.loader import load_method
-from prunebench.plugins.scaffold import new_method
 
 KINDS = ["score", "layer", "model"]
 

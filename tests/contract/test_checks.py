@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from prunebench.contract import checks, promises
+from prunebench.contract.checks import CHECKS, Check, checks_for, run_check
 from prunebench.errors import ContractError, PrunebenchError
-from prunebench.plugins import checks, contract
-from prunebench.plugins.checks import CHECKS, Check, checks_for, run_check
 from prunebench.plugins.header import find_methods, read_header
 from prunebench.plugins.loader import Method, load_method
 
@@ -139,7 +139,7 @@ def test_sound_plugins_pass_everything(tmp_path: Path, code: str) -> None:
     ],
 )
 def test_a_broken_promise_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: str) -> None:
-    monkeypatch.setattr(contract, "SECONDS_PER_TINY_MODEL", 2.0)
+    monkeypatch.setattr(promises, "SECONDS_PER_TINY_MODEL", 2.0)
     with pytest.raises(PrunebenchError) as caught:
         run_check(check_named(name), plugin(tmp_path, code))
     assert "\n" not in str(caught.value)
