@@ -63,15 +63,15 @@ _IMPORTS = {
 }
 _FUNCTIONS = {"score": _SCORE, "layer": _LAYER, "model": _MODEL}
 
-_TEST = '''"""{title} does what its paper says; the contract is tested for every method in tests/plugins."""
+_TEST = '''"""{title} does what its paper says; the contract is tested for every method in tests/contract."""
 
 from pathlib import Path
 
 import pytest
 
+from prunebench.contract.tiny_models import tiny_calibration, tiny_model
 from prunebench.models.linear import prunable_linears
 from prunebench.plugins.loader import load_method
-from prunebench.contract.tiny_models import tiny_calibration, tiny_model
 from prunebench.prune.cell import prune_cell
 from prunebench.targets import Target
 
