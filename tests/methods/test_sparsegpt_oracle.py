@@ -124,7 +124,7 @@ def test_dead_inputs_count_with_a_diagonal_of_one_in_the_damping():
     assert dead.sum() == 3
     assert np.diag(hessian)[dead].mean() > 10 * np.diag(hessian)[~dead].mean()
     result = prune("sparsegpt", "Linear", weight, "u50", samples=samples)
-    expected, mask, differing = sparsegpt(weight, samples, Pruned(0.5), chosen=result.mask)
+    expected, _, differing = sparsegpt(weight, samples, Pruned(0.5), chosen=result.mask)
     assert differing == 0
     assert_close(result.weight, expected)
 
