@@ -39,6 +39,7 @@ _MARKERS = "os^DvP*X<>hp"
 _DASHES = ("-", "--", "-.", ":")
 _HEADINGS = {"unstructured": "unstructured sparsity", "n:m": "N:M", "structured": "structured"}
 _CEILING = 100  # times the dense perplexity: where a model is of no use any more the axis ends
+_LONGEST = 36  # characters of a name
 _LISTED = 6  # so many failed cells are named below a figure
 
 
@@ -116,7 +117,7 @@ def _points(ax: Axes, panel: Panel, tokens: Sequence[str], looks: Mapping[str, L
         for place, value in zip(x, mean, strict=True):
             if ceiling and value > ceiling:
                 ax.text(place, 0.95, "↑", transform=ax.get_xaxis_transform(), color=look.color, ha="center")
-    ax.set_xlim(-0.5, len(tokens) - 0.5)
+    ax.set_xlim(-0.5, max(1, len(tokens)) - 0.5)
     ax.set_xticks(range(len(tokens)), [Target.parse(token).label.removesuffix(" structured") for token in tokens])
     ax.grid(visible=False, axis="x")
 
@@ -165,4 +166,6 @@ def _footnote(source: Source, panel: Panel) -> str:
 
 
 def _title(source: Source, what: str, name: str) -> str:
-    return source.title(what, name).replace("$", r"\$")  # no formulas in names
+    title = source.title(what, name)
+    short = title if len(title) <= _LONGEST else f"{title[: _LONGEST - 1]}…"
+    return short.replace("$", r"\$")  # no formulas in names

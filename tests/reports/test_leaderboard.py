@@ -1,0 +1,158 @@
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from prunebench.reports.board import board, failures
+from prunebench.reports.build import build_leaderboard
+from prunebench.reports.panels import panels
+from prunebench.reports.source import Source
+from prunebench.results.collect import write
+from tests.reports.conftest import save_run
+from tests.reports.hostile import HTML, TEXTS, make_hostile, make_hostile_titles
+from tests.results.example import FAILURES, make_run
+
+
+class Page(HTMLParser):
+    """Collects the elements of a page, its scripts and its visible text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.scripts, self.text, self._open = [], [], "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self._open = tag
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data):
+        if self._open == "script":
+            self.scripts[-1] += data
+        else:
+            self.text += data
+
+    def handle_endtag(self, tag):
+        self._open = ""
+
+
+@pytest.fixture(scope="module")
+def page(run_files, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "leaderboard.html"
+    build_leaderboard(*run_files, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(run_files):
+    source = Source.read(*run_files)
+    return board(source, list(panels(source)))
+
+
+def test_the_page_needs_nothing_from_outside(page):
+    for tag, attributes in Page(page.read_text()).elements:
+        assert tag not in ("iframe", "object", "embed", "base")
+        for name in ("src", "href", "xlink:href", "action", "data"):
+            assert attributes.get(name, "#").startswith(("#", "data:,")), (tag, attributes)
+    assert page.stat().st_size < 1_000_000
+
+
+def test_only_the_pages_own_script_may_run(page):
+    parsed = Page(page.read_text())
+    policy = next(a["content"] for tag, a in parsed.elements if a.get("http-equiv") == "Content-Security-Policy")
+    digest = re.search(r"script-src 'sha256-([^']+)'", policy)[1]
+    _, script = parsed.scripts
+    assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() == digest
+    assert "default-src 'none'" in policy
+
+
+def test_the_embedded_data_is_what_the_csv_says(page, run_files, data):
+    embedded = json.loads(Page(page.read_text()).scripts[0])
+    assert embedded == json.loads(json.dumps(data))
+    frame = Source.read(*run_files).metrics
+    cells = {(cell["model"], cell["method"], cell["target"]): cell for cell in embedded["cells"]}
+    ok = frame[(frame["metric"] == "acc") & (frame["status"] == "ok")]
+    assert len(ok) > 100
+    for row in ok.itertuples():
+        values = cells[row.model, row.method, row.target]["values"][f"{row.metric}/{row.dataset}"]
+        assert values[:4] == pytest.approx([row.number, row.low, row.high, row.items], rel=1e-5)
+    for row in frame[(frame["metric"] == "rank") & (frame["status"] == "ok")].itertuples():
+        assert cells[row.model, row.method, row.target]["values"][row.dataset][4:] == [row.number, row.low, row.high]
+
+
+def test_cells_have_their_worst_status_and_it_is_counted_on_the_front(page, data):
+    statuses = {(c["model"], c["method"], c["target"]): (c["status"], c["reason"]) for c in data["cells"]}
+    for (model, method, target, _), outcome in FAILURES.items():
+        assert statuses[model, method, target] == outcome
+    assert sum(status == "ok" for status, _ in statuses.values()) == len(statuses) - len(FAILURES)
+    text = Page(page.read_text()).text
+    for word in ("1 diverged", "1 rejected", "1 error", "1 timeout", "1 OOM", "1 n/a", "44 ok"):
+        assert word in text
+    for _, reason in FAILURES.values():
+        assert reason in text
+
+
+def test_frequent_failures_come_first_with_some_of_their_cells():
+    cells = [{"status": "oom", "reason": "big", "model": "m", "method": "a", "target": "u50"}]
+    cells += [
+        {"status": "error", "reason": "bad", "model": "m", "method": "b", "target": f"u{i}"} for i in range(10, 15)
+    ]
+    cells += [{"status": "ok", "reason": "", "model": "m", "method": "b", "target": "u70"}]
+    found = failures({"cells": cells, "models": {"m": "M"}, "methods": {"a": "A", "b": "B"}})
+    assert [(failure["reason"], failure["count"]) for failure in found] == [("bad", 5), ("big", 1)]
+    assert found[0]["cells"] == ["M, B, 10%", "M, B, 11%", "M, B, 12%"]
+
+
+def test_a_rank_of_a_failed_metric_is_not_shown(data):
+    cell = next(c for c in data["cells"] if (c["model"], c["method"], c["target"]) == ("opt-tiny", "sparsegpt", "u70"))
+    assert cell["values"] == {}
+    assert set(cell["failures"]) == set(data["metrics"])
+
+
+def test_the_config_orders_models_methods_and_texts(data):
+    assert list(data["models"]) == ["smollm2-135m", "opt-tiny"]
+    assert list(data["methods"])[:3] == ["dense", "random", "magnitude"]
+    assert list(data["targets"]) == ["u50", "u60", "u70", "n2m4"]
+    assert list(data["metrics"])[:3] == ["perplexity/wiki-sample", "perplexity/sotu-recent", "acc/mean"]
+
+
+def test_the_same_results_make_the_same_page(run_files, page, tmp_path):
+    build_leaderboard(*run_files, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_bytes() == page.read_bytes()
+
+
+def test_provenance_and_how_to_read_are_on_the_page(page):
+    text = Page(page.read_text()).text
+    for fact in ("How to read this", "transformers", "5.23.0", "Some CPU @ 2.6 GHz", "m-wanda", "max_windows", "95%"):
+        assert fact in text
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_hostile_texts_stay_texts(tmp_path):
+    run = make_run(tmp_path)
+    metrics, provenance = save_run(run)
+    write(make_hostile(run.collect()), metrics)
+    provenance.write_text(json.dumps(make_hostile_titles(run.summary())))
+    path = tmp_path / "page.html"
+    build_leaderboard(metrics, provenance, path)
+    parsed = Page(path.read_text())
+    assert len(parsed.scripts) == 2
+    assert not [tag for tag, _ in parsed.elements if tag == "img"]
+    assert not [attributes for _, attributes in parsed.elements if any(name.startswith("on") for name in attributes)]
+    assert HTML in parsed.text
+    embedded = json.loads(parsed.scripts[0])
+    texts = {text for cell in embedded["cells"] for _, text in cell["texts"]}
+    assert set(TEXTS) <= texts
+
+
+def test_a_run_without_any_result_still_has_a_page(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    for record in tmp_path.rglob("*.json"):
+        record.unlink()
+    path = tmp_path / "page.html"
+    build_leaderboard(*save_run(run), path)
+    assert "2 error" in Page(path.read_text()).text

@@ -1,0 +1,49 @@
+import pandas as pd
+import pytest
+
+from prunebench.errors import PrunebenchError
+from prunebench.reports.source import Source
+from prunebench.results.collect import write
+from tests.reports.conftest import save_run
+from tests.reports.hostile import TEXTS
+from tests.results.example import make_run
+
+
+def test_texts_come_back_as_they_were_written(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda", "random"), models=("opt-tiny",))
+    metrics, provenance = save_run(run)
+    frame = run.collect()
+    continuations = frame["metric"] == "continuation"
+    texts = [*TEXTS, "nan", "", " ", "\r\n", "1", "null"]
+    frame = pd.concat([frame, *[frame[continuations]] * 2])  # enough rows for all of them
+    continuations = frame["metric"] == "continuation"
+    assert continuations.sum() >= len(texts)
+    frame.loc[continuations, "value"] = [texts[i % len(texts)] for i in range(continuations.sum())]
+    write(frame, metrics)
+    read = Source.read(metrics, provenance).metrics
+    assert list(read.loc[read["metric"] == "continuation", "value"]) == list(frame.loc[continuations, "value"])
+    assert read.loc[read["metric"] == "continuation", "number"].isna().all()
+    numbers = read.loc[read["metric"] == "perplexity", "number"].dropna()
+    assert list(numbers) == list(frame.loc[frame["metric"] == "perplexity", "value"].dropna())
+    assert len(numbers) > 10
+
+
+def test_missing_and_damaged_files_are_named(tmp_path, run_files):
+    metrics, provenance = run_files
+    with pytest.raises(PrunebenchError, match=r"absent\.csv is not there; it is made by the rule `collect`"):
+        Source.read(tmp_path / "absent.csv", provenance)
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(PrunebenchError, match=r"bad\.json is damaged"):
+        Source.read(metrics, tmp_path / "bad.json")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(PrunebenchError, match="other columns"):
+        Source.read(tmp_path / "other.csv", provenance)
+
+
+def test_names_stand_in_for_titles_and_the_config_gives_the_order(run_files):
+    source = Source.read(*run_files)
+    assert source.title("methods", "stade_nobias") == "STADE without bias"
+    assert source.title("methods", "unheard") == "unheard"
+    assert source.title("datasets", "mean") == "the mean over tasks"
+    assert source.ordered("methods", ["b", "wanda", "a", "dense", "random"]) == ["dense", "random", "wanda", "a", "b"]
+    assert source.ordered("models", ["opt-tiny", "smollm2-135m"]) == ["smollm2-135m", "opt-tiny"]

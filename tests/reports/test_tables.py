@@ -1,0 +1,167 @@
+import csv
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from prunebench.errors import PrunebenchError
+from prunebench.reports.build import build_tables
+from prunebench.reports.display import METRICS, split_number
+from prunebench.results.collect import write
+from tests.reports.conftest import save_run
+from tests.reports.hostile import make_hostile, make_hostile_titles
+from tests.results.example import METHODS, TARGETS, make_run
+
+needs_latex = pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex missing: tables are not compiled")
+
+
+@pytest.fixture(scope="module")
+def tables(run_files, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    build_tables(*run_files, folder)
+    return folder
+
+
+def cells(path):
+    """Rows of a table as lists of cells, by their first cell."""
+    rows = [line.removesuffix(r" \\").split(" & ") for line in path.read_text().splitlines() if line.endswith(r"\\")]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_the_dense_row_is_first_and_every_method_has_a_row(tables):
+    rows = cells(tables / "smollm2-135m-perplexity-wiki-sample.tex")
+    assert list(rows)[2:] == [title for title, *_ in METHODS.values()]
+    assert rows["Method"] == [r"50\%", r"60\%", r"70\%", "2:4"]
+    assert all(len(rows[title]) == len(TARGETS) for title, *_ in list(METHODS.values())[1:])
+
+
+def test_the_cells_are_the_rounded_values_of_the_csv_and_bold_is_the_first_rank(run_files, tables):
+    with run_files[0].open(newline="") as file:
+        metrics = list(csv.DictReader(file))
+    rows = cells(tables / "opt-tiny-perplexity-wiki-sample.tex")
+    shown = {}
+    for line in metrics:
+        if line["model"] == "opt-tiny" and line["target"] in TARGETS:
+            cell = rows[METHODS[line["method"]][0]][TARGETS.index(line["target"])]
+            if (line["metric"], line["dataset"]) == ("perplexity", "wiki-sample"):
+                shown[line["status"]] = cell
+                if line["status"] == "ok" and float(line["value"]) < 999:
+                    assert re.sub(r"\\textbf\{(.*)\}", r"\1", cell) == f"{float(line['value']):.2f}"
+            if (line["metric"], line["dataset"]) == ("rank", "perplexity/wiki-sample"):
+                assert cell.startswith(r"\textbf") == (line["value"] == "1")
+    assert "timeout" in shown["timeout"]
+    assert "n/a" in shown["na"]
+    assert "error" in shown["error"]
+
+
+def test_ties_are_bold_together_and_a_column_without_a_loser_has_no_bold(tables):
+    rows = cells(tables / "opt-tiny-perplexity-wiki-sample.tex")
+    bold = [title for title, row in rows.items() if len(row) == 4 and row[2].startswith(r"\textbf")]
+    assert set(bold) == {"Wanda", "STADE", "STADE without bias"}
+    ranks = {}
+    with (tables / "opt-tiny-acc-arc_easy.csv").open(newline="") as file:
+        for line in csv.DictReader(file):
+            ranks[line["method"]] = line["n2m4_rank"]
+    assert set(ranks.values()) - {""} <= {"1", "6"}  # 6: the timeout
+    column = [row[3] for row in cells(tables / "opt-tiny-acc-arc_easy.tex").values() if len(row) == 4]
+    assert not any("textbf" in cell for cell in column)
+
+
+def test_arrows_caption_and_label_say_what_it_is(tables):
+    text = (tables / "smollm2-135m-acc_norm-mean.tex").read_text()
+    assert r"Length-normalised accuracy (\%) $\uparrow$" in text
+    assert r"\label{tab:smollm2-135m-acc_norm-mean}" in text
+    assert "SmolLM2 135M on the mean over tasks" in text
+    assert r"\texttt{laptop-512}" in text
+    assert "120 questions" in text
+    assert r"$\downarrow$" in (tables / "opt-tiny-perplexity-sotu-recent.tex").read_text()
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "expected"),
+    [("perplexity", 5.677263, ("5.68", 0)), ("perplexity", 999.99, ("999.99", 0)), ("perplexity", 999.996, ("1.00", 3)),
+     ("perplexity", 48414.55, ("4.84", 4)), ("perplexity", 9.999e5, ("1.00", 6)), ("acc", 0.525, ("52.5", 0)),
+     ("acc_norm", 1.0, ("100.0", 0))],
+)  # fmt: skip
+def test_numbers_have_sensible_digits(metric, value, expected):
+    assert split_number(value, METRICS[metric]) == expected
+
+
+def test_several_seeds_are_a_mean_with_its_spread_and_a_failed_one_is_not_hidden(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "random", "wanda"), targets=("u50",), models=("gpt2",), seeds=(0, 1, 2))
+    build_tables(*save_run(run), tmp_path)
+    path = tmp_path / "gpt2-perplexity-wiki-sample.tex"
+    frame = run.collect()
+    values = frame.loc[
+        (frame["method"] == "wanda") & (frame["metric"] == "perplexity") & (frame["dataset"] == "wiki-sample"), "value"
+    ].astype(float)
+    assert cells(path)["Wanda"] == [
+        rf"\textbf{{{values.mean():.2f} {{\scriptsize$\pm$ {values.std():.2f}}}}}"
+    ]  # fmt: skip
+    assert "over 3 seeds" in path.read_text()
+    record = tmp_path / run.cells[-1].sweep.prune_record("u50")
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"status": "oom", "reason": "too big"}))
+    build_tables(*save_run(run), tmp_path)
+    assert cells(path)["Wanda"] == [r"{\footnotesize\itshape OOM 1/3}"]
+
+
+def test_the_csv_holds_what_the_table_shows_and_how_sure_it_is(run_files, tables):
+    with (tables / "smollm2-135m-perplexity-wiki-sample.csv").open(newline="") as file:
+        lines = {line["method"]: line for line in csv.DictReader(file)}
+    assert list(lines) == list(METHODS)
+    assert float(lines["wanda"]["u50_ci_low"]) < float(lines["wanda"]["u50"]) < float(lines["wanda"]["u50_ci_high"])
+    assert lines["stade"]["n2m4_status"] == "rejected"
+    assert lines["dense"]["u00_status"] == "ok"
+
+
+def test_protocols_never_share_a_table(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    metrics, provenance = save_run(run)
+    frame = run.collect()
+    frame.loc[frame["method"] == "wanda", "protocol"] = "wanda-2048"
+    write(frame, metrics)
+    with pytest.raises(PrunebenchError, match="laptop-512, wanda-2048"):
+        build_tables(metrics, provenance, tmp_path / "tables")
+
+
+def compile_all(folder, names):
+    body = "\n".join(rf"\input{{{name}}}\clearpage" for name in names)
+    (folder / "all.tex").write_text(
+        r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{lmodern}\usepackage{booktabs,adjustbox}"
+        rf"\begin{{document}}{body}\end{{document}}",
+        encoding="utf-8",
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "all.tex"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
+    log = (folder / "all.log").read_text(encoding="latin-1")
+    assert done.returncode == 0, log[-3000:]
+    return log
+
+
+@needs_latex
+def test_all_tables_compile_without_overfull_boxes(tables):
+    names = sorted(path.stem for path in tables.glob("*-*.tex"))
+    log = compile_all(tables, names)
+    assert "Overfull" not in log
+    assert "too large" not in log
+    assert f"({len(names)} pages" in log
+
+
+@needs_latex
+def test_a_wide_table_is_shrunk_to_the_page(tmp_path):
+    targets = [f"u{percent:02d}" for percent in (1, 5, *range(10, 100, 10), 95, 99)] + ["n1m4", "n2m4", "n4m8"]
+    run = make_run(tmp_path, targets=targets, models=("opt-tiny",))
+    names = build_tables(*save_run(run), tmp_path / "tables")
+    assert "Overfull" not in compile_all(tmp_path / "tables", [name for name in names if "perplexity" in name])
+
+
+@needs_latex
+def test_hostile_titles_compile_too(tmp_path):
+    run = make_run(tmp_path, models=("opt-tiny",))
+    metrics, provenance = save_run(run)
+    write(make_hostile(run.collect()), metrics)
+    provenance.write_text(json.dumps(make_hostile_titles(run.summary())))
+    log = compile_all(tmp_path / "tables", build_tables(metrics, provenance, tmp_path / "tables"))
+    assert "(/etc/passwd" not in log
