@@ -93,15 +93,15 @@ def _dequantise(name: str, gguf: Traversable, scratch: Path, folder: Path) -> No
     _log.info("%s: dequantising %s", name, gguf.name)
     _copy(gguf, scratch / gguf.name)
     try:
-        model = AutoModelForCausalLM.from_pretrained(scratch, gguf_file=gguf.name, dtype=torch.bfloat16)
+        model = AutoModelForCausalLM.from_pretrained(scratch, gguf_file=gguf.name, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=gguf.name)
-    except (ValueError, KeyError, OSError, RuntimeError, NotImplementedError) as error:
+    except Exception as error:  # a reader of a foreign format may raise anything at a damaged file
         raise PrunebenchError(f"model {name!r}: transformers cannot read {gguf.name}: {error}") from error
     # The weights are plain now; what is left of the quantisation would be saved and make the folder unloadable.
     del model.config.quantization_config
     model.hf_quantizer = None
     model.is_quantized = False
-    _save(model, tokenizer, folder)
+    _save(model.to(torch.bfloat16), tokenizer, folder)
 
 
 def _save(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:

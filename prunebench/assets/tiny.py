@@ -110,7 +110,8 @@ def _new_model(recipe: TrainSource, tokenizer: "PreTrainedTokenizerBase") -> "Pr
     from transformers import AutoModelForCausalLM, GPT2Config, OPTConfig
 
     end = tokenizer.bos_token_id
-    common = {"vocab_size": len(tokenizer), "bos_token_id": end, "eos_token_id": end, "pad_token_id": end}
+    # No padding token: as padding its embedding would never be trained, and `end` begins every text.
+    common = {"vocab_size": len(tokenizer), "bos_token_id": end, "eos_token_id": end, "pad_token_id": None}
     config: OPTConfig | GPT2Config
     if recipe.architecture == "opt":
         config = OPTConfig(
@@ -156,7 +157,7 @@ def _optimise(model: "PreTrainedModel", recipe: TrainSource, stream: "torch.Tens
     curve: list[tuple[int, float]] = []
     losses: list[float] = []
     for step, (ids, positions) in enumerate(_batches(stream, recipe), start=1):
-        loss = model(input_ids=ids, position_ids=positions, labels=ids, use_cache=False).loss
+        loss = _loss(model, ids, positions)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
         optimiser.step()
@@ -168,6 +169,14 @@ def _optimise(model: "PreTrainedModel", recipe: TrainSource, stream: "torch.Tens
             losses.clear()
             _log.info("step %d of %d: loss %.3f", step, recipe.steps, curve[-1][1])
     return curve
+
+
+def _loss(model: "PreTrainedModel", ids: "torch.Tensor", positions: "torch.Tensor | None" = None) -> "torch.Tensor":
+    """Mean cross-entropy in nats of each token of `ids` (sequences, length) given those before it; () float32."""
+    import torch
+
+    logits = model(input_ids=ids, position_ids=positions, use_cache=False).logits[:, :-1]
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
 
 
 def _rate(step: int, steps: int) -> float:
@@ -206,10 +215,7 @@ def _mean_loss(model: "PreTrainedModel", stream: "torch.Tensor", recipe: TrainSo
     import torch
 
     with torch.inference_mode():
-        losses = [
-            model(input_ids=ids[None], labels=ids[None], use_cache=False).loss for ids in _windows(stream, recipe)
-        ]
-    return float(torch.stack(losses).mean())
+        return float(torch.stack([_loss(model, ids[None]) for ids in _windows(stream, recipe)]).mean())
 
 
 def _unigram_loss(train: "torch.Tensor", held_out: "torch.Tensor", recipe: TrainSource) -> float:
