@@ -1,0 +1,283 @@
+"""The leaderboard in a real browser."""
+
+import json
+import re
+import shutil
+
+import pandas as pd
+import pytest
+
+from prunebench.reports.build import build_leaderboard
+from prunebench.reports.source import Source
+from prunebench.results.collect import write
+from tests.reports.conftest import save_run
+from tests.reports.hostile import TEXTS, make_hostile, make_hostile_titles
+from tests.results.example import FAILURES, METHODS, make_run
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright missing: the page is not tried in a browser")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium: the page is not tried in a browser")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--headless", "--no-sandbox", "--disable-gpu"], headless=True
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def address(run_files, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "leaderboard.html"
+    build_leaderboard(*run_files, path)
+    return path.as_uri()
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens an address; at the end of the test nothing may have been complained about or fetched."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    complaints, requests = [], []
+
+    def opened(address, **settings):
+        tab = (browser.new_context(**settings) if settings else context).new_page()
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.goto(address)
+        return tab
+
+    yield opened
+    context.close()
+    assert complaints == []
+    assert {url.partition("#")[0] for url in requests if not url.startswith("data:")} <= {requests[0].partition("#")[0]}
+    assert all(url.startswith(("file:", "data:")) for url in requests)
+
+
+def column(tab, key):
+    """The texts of one column, dense row first."""
+    index = tab.locator("#head th").evaluate_all(
+        "(heads, key) => heads.findIndex(head => head.dataset.key === key)", key
+    )
+    texts = (
+        "(rows, i) => rows.map(({children: cells}) => (cells[i].querySelector('bdi, strong') ?? cells[i]).textContent)"
+    )
+    return tab.locator("#body tr:not(.details)").evaluate_all(texts, index)
+
+
+def methods(tab):
+    return tab.locator("#body tr:not(.details)").evaluate_all("rows => rows.map(row => row.dataset.method)")
+
+
+def sorted_methods(run_files, target, metric="perplexity", dataset="wiki-sample", model="smollm2-135m"):
+    frame = Source.read(*run_files).metrics
+    rows = frame[(frame["model"] == model) & (frame["metric"] == metric) & (frame["dataset"] == dataset)]
+    rows = rows[(rows["target"] == target)]
+    ok = rows[rows["status"] == "ok"].sort_values("number", ascending=metric == "perplexity")
+    return list(ok["method"]), list(rows.loc[rows["status"] != "ok", "method"])
+
+
+def test_it_opens_on_the_answer(visit, address, run_files):
+    tab = visit(address)
+    best, _ = sorted_methods(run_files, "u50")
+    assert methods(tab) == ["dense", *best]
+    for target in ("u50", "u60", "u70", "n2m4"):
+        winner = METHODS[sorted_methods(run_files, target)[0][0]][0]
+        card = tab.locator(f".card[data-target={target}]")
+        assert card.locator(".winner").inner_text() == winner
+    assert "separated from all others" in tab.locator(".card[data-target=u50]").inner_text()
+    assert tab.locator("#caption").inner_text() == "Perplexity of SmolLM2 135M on wiki-sample, 50%"
+    assert tab.locator("figure[data-model=smollm2-135m]").first.is_visible()
+    assert not tab.locator("figure[data-model=opt-tiny]").first.is_visible()
+
+
+def test_what_cannot_be_separated_from_the_best_is_named(visit, address, run_files):
+    tab = visit(address)
+    tab.select_option("#model", "opt-tiny")
+    text = tab.locator(".card[data-target=u70]").inner_text()
+    frame = Source.read(*run_files).metrics
+    ranks = frame[(frame["model"] == "opt-tiny") & (frame["target"] == "u70") & (frame["metric"] == "rank")
+                  & (frame["dataset"] == "perplexity/wiki-sample") & (frame["low"] == 1)]  # fmt: skip
+    unbeaten = {METHODS[method][0] for method in ranks["method"]}
+    assert len(unbeaten) > 1
+    rivals = unbeaten - {tab.locator(".card[data-target=u70] .winner").inner_text()}
+    assert set(text.partition("not separable from ")[2].splitlines()[0].split(", ")) == rivals
+    assert "1 of 6 failed" in text
+    assert not tab.locator("figure[data-model=smollm2-135m]").first.is_visible()
+
+
+def test_any_column_sorts_both_ways_with_dense_first_and_failures_last(visit, address, run_files):
+    tab = visit(address)
+    tab.click(".card[data-target=u70]")
+    best, failed = sorted_methods(run_files, "u70")
+    assert failed == ["magnitude"]
+    assert methods(tab) == ["dense", *best, *failed]
+    head = tab.locator("th[data-key=value]")
+    assert head.get_attribute("aria-sort") == "ascending"
+    head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    assert methods(tab) == ["dense", *reversed(best), *failed]
+    for key in tab.locator("#head th:has(button)").evaluate_all("heads => heads.map(head => head.dataset.key)"):
+        for _ in range(2):
+            tab.locator(f"th[data-key={key}] button").click()
+            assert methods(tab)[0] == "dense"
+            assert tab.locator("#head th[aria-sort=ascending], #head th[aria-sort=descending]").count() == 1
+    tab.locator("th[data-key=method] button").click()
+    titles = column(tab, "method")[1:]
+    if tab.locator("th[data-key=method]").get_attribute("aria-sort") == "descending":
+        titles.reverse()
+    assert titles == sorted((title for title, *_ in list(METHODS.values())[1:]), key=str.lower)
+
+
+def test_accuracy_has_the_highest_on_top(visit, address, run_files):
+    tab = visit(address)
+    tab.select_option("#metric", "acc/piqa")
+    values = [float(value) for value in column(tab, "value")[1:]]
+    assert values == sorted(values, reverse=True)
+    assert tab.locator("th[data-key=value]").get_attribute("aria-sort") == "descending"
+    best, _ = sorted_methods(run_files, "u50", "acc", "piqa")
+    frame = Source.read(*run_files).metrics
+    top = frame[(frame["metric"] == "acc") & (frame["dataset"] == "piqa") & (frame["method"] == best[0])
+                & (frame["model"] == "smollm2-135m") & (frame["target"] == "u50")]  # fmt: skip
+    assert values[0] == pytest.approx(100 * top["number"].iloc[0], abs=0.05)
+
+
+def test_search_and_filters_narrow_the_rows_and_reset_brings_them_back(visit, address):
+    tab = visit(address)
+    tab.click(".card.all")
+    everything = len(methods(tab))
+    assert everything == 1 + 6 * 4
+    tab.fill("#query", "stade bias")
+    assert set(methods(tab)[1:]) == {"stade_nobias"}
+    assert "4 of 24 rows" in tab.locator("#summary").inner_text()
+    tab.fill("#query", "no such thing")
+    assert methods(tab) == ["dense"]
+    tab.click("#reset")
+    assert len(methods(tab)) == everything
+    tab.select_option("#pattern", "n:m")
+    assert set(column(tab, "target")[1:]) == {"2:4"}
+    tab.select_option("#family", "control")
+    assert methods(tab) == ["dense", "random"]
+    tab.click("#reset")
+    tab.select_option("#status", "rejected")
+    assert methods(tab) == ["dense", "stade"]
+    tab.fill("#query", "up_proj")  # a word of the reason
+    assert methods(tab) == ["dense", "stade"]
+    tab.select_option("#origin", "human")
+    assert methods(tab) == ["dense", "stade"]
+
+
+def test_failures_show_status_and_reason(visit, address):
+    tab = visit(address)
+    for (model, method, target, kind), (_, reason) in FAILURES.items():
+        if kind in (None, "perplexity"):
+            tab.select_option("#model", model)
+            tab.click(f".card[data-target={target}]")
+            assert reason in tab.locator(f"#body tr[data-method={method}]").inner_text()
+    tab.locator("details.failures summary").click()
+    assert tab.locator("details.failures li").count() == len(FAILURES)
+    assert "OPT tiny, trained here, Random, 2:4" in tab.locator("details.failures").inner_text()
+
+
+def test_a_row_opens_to_its_text_and_all_its_numbers(visit, address, run_files):
+    tab = visit(address)
+    toggle = tab.locator("#body tr[data-method=wanda] button.method")
+    assert toggle.get_attribute("aria-expanded") == "false"
+    toggle.focus()
+    tab.keyboard.press("Enter")
+    assert toggle.get_attribute("aria-expanded") == "true"
+    assert toggle.evaluate("element => element === document.activeElement")
+    details = tab.locator("#body tr.details")
+    frame = Source.read(*run_files).metrics
+    row = frame[(frame["metric"] == "continuation") & (frame["model"] == "smollm2-135m") & (frame["method"] == "wanda")
+                & (frame["target"] == "u50")].iloc[0]  # fmt: skip
+    assert row["value"].split()[-1] in details.locator(".text").inner_text()
+    assert "University is" in details.locator(".text").inner_text()
+    for word in ("Accuracy, piqa", "Peak memory, prune", "Measured sparsity", "50.0%", "rank"):
+        assert word in details.inner_text()
+    tab.keyboard.press("Enter")
+    assert tab.locator("#body tr.details").count() == 0
+
+
+def test_the_view_is_in_the_address(visit, address):
+    tab = visit(address)
+    tab.select_option("#model", "opt-tiny")
+    tab.click(".card[data-target=n2m4]")
+    tab.fill("#query", "wanda")
+    shared = tab.url
+    again = visit(shared)
+    assert again.locator("#model").input_value() == "opt-tiny"
+    assert methods(again) == ["dense", "wanda"]
+    odd = visit(address + "#model=__proto__&target=constructor&metric=toString&status=%3Cb%3E&sort=nothing&zzz=1")
+    assert odd.locator("#model").input_value() == "smollm2-135m"
+    assert methods(odd) == ["dense"]  # no row has the status asked for
+
+
+def test_it_is_accessible_by_name(visit, address):
+    tab = visit(address)
+    assert tab.locator("th:not([scope])").count() == 0
+    unlabelled = "fields => fields.filter(field => !field.labels?.length).map(field => field.id)"
+    assert tab.locator("select, input").evaluate_all(unlabelled) == []
+    assert tab.locator("table:not(.facts) caption").count() == 1
+    ids = tab.locator("[id]").evaluate_all("elements => elements.map(element => element.id)")
+    assert len(ids) == len(set(ids))
+    assert tab.locator("html").get_attribute("lang") == "en"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_fits_the_screen_and_text_stands_out(visit, address, width, scheme):
+    tab = visit(address, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    tab.click(".card.all")
+    tab.locator("#body button.method").nth(1).click()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    contrast = """elements => elements.map(element => {
+        const light = color => color.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255)
+            .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+            .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
+        let under = element;
+        while (getComputedStyle(under).backgroundColor.endsWith(", 0)")) under = under.parentElement;
+        const pair = [light(getComputedStyle(element).color), light(getComputedStyle(under).backgroundColor)].sort((a, b) => b - a);
+        return [(pair[0] + 0.05) / (pair[1] + 0.05), element.className + element.textContent.slice(0, 30)];
+    })"""  # noqa: E501
+    found = tab.locator("p, small, .chip, .quiet, .sure, .unsure, .target, th, td, .method, h1").evaluate_all(contrast)
+    assert len(found) > 100
+    assert min(found)[0] >= 4.5, min(found)  # WCAG AA
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_hostile_texts_do_nothing(visit, tmp_path):
+    run = make_run(tmp_path)
+    metrics, provenance = save_run(run)
+    write(make_hostile(run.collect()), metrics)
+    provenance.write_text(json.dumps(make_hostile_titles(run.summary())))
+    build_leaderboard(metrics, provenance, tmp_path / "page.html")
+    tab = visit((tmp_path / "page.html").as_uri())
+    tab.click(".card.all")
+    for button in tab.locator("#body button.method").all():
+        button.click()
+    tab.select_option("#model", "opt-tiny")
+    assert tab.evaluate("window.hacked") is None
+    assert tab.locator("img").count() == 0
+    shown = tab.locator("body").inner_text()
+    assert "onerror='window.hacked=2'" in shown
+    assert any(re.sub(r"\s+", " ", text) in re.sub(r"\s+", " ", shown) for text in TEXTS)
+
+
+def test_two_thousand_cells_can_be_searched(visit, tmp_path, run_files):
+    source = Source.read(*run_files)
+    frame = source.metrics[list(source.metrics.columns[:17])]
+    copies = [frame.assign(model=frame["model"] + f"-{i}") for i in range(40)]
+    path = tmp_path / "metrics.csv"
+    pd.concat(copies).query("metric != 'perplexity' or dataset == ''").to_csv(path, index=False)
+    build_leaderboard(path, run_files[1], tmp_path / "page.html")
+    tab = visit((tmp_path / "page.html").as_uri())
+    assert "2000 cells" in tab.locator(".lead").inner_text()
+    tab.evaluate("() => { window.started = performance.now(); }")
+    tab.click(".card.all")
+    tab.fill("#query", "wanda")
+    assert len(methods(tab)) == 5
+    assert tab.evaluate("() => performance.now() - window.started") < 10_000
