@@ -1,0 +1,187 @@
+"""What makes a record stale, and what does not."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import prunebench.sweeps.keys
+from prunebench.config.load import Config, load_config
+from prunebench.errors import PrunebenchError
+from prunebench.layout import MODEL, Sweep
+from prunebench.sweeps.keys import evaluate_params, evaluation_key, ids_digest, prune_key, prune_params
+from tests.sweeps.project import GOOD, MODEL_NAME, Project, make_model
+
+Change = Callable[[Project], None]
+
+
+def config(project: Project, **changes: object) -> Config:
+    return load_config({**project.config, "methods": [], **changes})
+
+
+def prune_keys(project: Project, method: str = "good") -> tuple[str, dict[str, str]]:
+    """What the Snakefile compares, and what the job does."""
+    sweep = project.sweep(method)
+    return prune_params(config(project), sweep), prune_key(config(project), sweep, "u50")
+
+
+def rewrite(name: str, old: str, new: str) -> Change:
+    def change(project: Project) -> None:
+        assert old in GOOD
+        project.method(name, GOOD.replace(old, new))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        rewrite("good", "weight.abs()", "weight.abs() * 2"),
+        rewrite("good", '"group": "row"', '"group": "matrix"'),
+        lambda project: Path("methods/good.json").write_text("{}"),
+        lambda project: project.write_protocol(dtype={"cpu": "bfloat16", "cuda": "float32"}),
+    ],
+    ids=["code", "header", "data file", "dtype"],
+)
+def test_a_change_of_what_is_computed_is_seen_by_snakemake_and_by_the_job(project: Project, change: Change) -> None:
+    params, key = prune_keys(project)
+    change(project)
+    new_params, new_key = prune_keys(project)
+    assert params != new_params
+    assert key != new_key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        rewrite("good", "def score", "# a comment\n\n\ndef score"),
+        rewrite("good", '"title": "T"', '"title": "Another title"'),
+        lambda project: project.method("other", GOOD),
+        lambda project: project.write_protocol(("text-b", "text-a")),
+    ],
+    ids=["comment", "title", "another method", "evaluation texts"],
+)
+def test_a_change_of_wording_or_elsewhere_makes_nothing_stale(project: Project, change: Change) -> None:
+    before = prune_keys(project)
+    change(project)
+    assert prune_keys(project) == before
+
+
+def test_other_input_files_make_the_record_stale(project: Project) -> None:
+    _, key = prune_keys(project)
+    project.write_calibration(seed=7)
+    _, calibrated = prune_keys(project)
+    make_model(Path(MODEL.format(model=MODEL_NAME)).parent, seed=1)
+    _, remade = prune_keys(project)
+    assert {name for name in key if key[name] != calibrated[name]} == {"calibration"}
+    assert {name for name in key if calibrated[name] != remade[name]} == {"model"}
+
+
+def test_a_raised_engine_version_makes_everything_stale(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = prune_keys(project)
+    evaluated = evaluate_params(config(project), project.sweep(), "generation")
+    monkeypatch.setattr(prunebench.sweeps.keys, "ENGINE_VERSION", 10_000)
+    after = prune_keys(project)
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+    assert evaluated != evaluate_params(config(project), project.sweep(), "generation")
+
+
+def test_seed_target_and_variant_are_part_of_the_key(project: Project) -> None:
+    project.write_calibration()
+    sweep, run = project.sweep(), config(project)
+    keys = [prune_key(run, sweep, "u50"), prune_key(run, sweep, "u60")]
+    keys += [prune_key(run, project.sweep(f"good@{variant}"), "u50") for variant in ("nsamples=2", "nsamples=3")]
+    assert len({json.dumps(key, sort_keys=True) for key in keys}) == len(keys)
+    assert prune_params(run, sweep) != prune_params(run, Sweep(sweep.protocol, sweep.model, sweep.method, 1))
+
+
+def test_the_order_of_a_variants_parameters_does_not_matter(project: Project) -> None:
+    run = config(project)
+    one, other = (prune_params(run, project.sweep(f"good@{values}")) for values in ("a=1,b=2", "b=2,a=1"))
+    assert one == other
+
+
+def test_calibration_samples_a_sweep_does_not_use_make_nothing_stale(project: Project) -> None:
+    project.write_calibration(samples=4)
+    _, key = prune_keys(project)
+    _, fewer = prune_keys(project, "good@nsamples=2")
+    project.write_calibration(samples=9)
+    assert prune_keys(project)[1] == key
+    assert prune_keys(project, "good@nsamples=2")[1] == fewer
+    assert key["calibration"] != fewer["calibration"]
+
+
+def test_the_digest_of_ids_does_not_depend_on_how_the_file_was_written(project: Project, tmp_path: Path) -> None:
+    from prunebench.data.tokens import write_ids
+    from tests.sweeps.project import random_ids
+
+    digests = set()
+    for number in range(5):
+        path = tmp_path / f"{number}.safetensors"
+        write_ids(path, random_ids(3, 0), {str(n): str(number) for n in range(8)})
+        digests.add(ids_digest(path))
+    assert len(digests) == 1
+    write_ids(path, random_ids(3, 0).reshape(6, 8), {})
+    assert ids_digest(path) not in digests
+
+
+def test_each_text_has_an_entry_of_its_own(project: Project) -> None:
+    one = evaluation_key(config(project), project.sweep(), "perplexity", "patch")
+    params = evaluate_params(config(project), project.sweep(), "perplexity")
+    project.write_protocol(("text-b", "text-a"))
+    both = evaluation_key(config(project), project.sweep(), "perplexity", "patch")
+    assert both.items() > one.items()
+    assert both.keys() - one.keys() == {"dataset:text-b"}
+    assert params != evaluate_params(config(project), project.sweep(), "perplexity")
+
+
+def test_settings_of_one_kind_leave_the_others_alone(project: Project) -> None:
+    sweep = project.sweep()
+    before = {kind: evaluate_params(config(project), sweep, kind) for kind in ("perplexity", "zeroshot", "generation")}
+    project.write_protocol(generation={"prompt": "Once", "max_new_tokens": 3})
+    after = {kind: evaluate_params(config(project), sweep, kind) for kind in ("perplexity", "zeroshot", "generation")}
+    assert {kind for kind in before if before[kind] != after[kind]} == {"generation"}
+
+
+def test_the_method_is_no_part_of_an_evaluations_params_since_its_patch_is(project: Project) -> None:
+    before = evaluate_params(config(project), project.sweep(), "perplexity")
+    rewrite("good", "weight.abs()", "weight.abs() * 2")(project)
+    assert evaluate_params(config(project), project.sweep(), "perplexity") == before
+    run = config(project)
+    assert evaluation_key(run, project.sweep(), "generation", "a") != evaluation_key(
+        run, project.sweep(), "generation", "b"
+    )
+
+
+def test_a_missing_or_broken_input_file_is_named(project: Project) -> None:
+    run, sweep = config(project), project.sweep()
+    manifest = Path(MODEL.format(model=MODEL_NAME))
+    manifest.write_text("{}")
+    with pytest.raises(PrunebenchError, match=r"asset\.json is not an asset's manifest"):
+        prune_key(run, sweep, "u50")
+    manifest.unlink()
+    with pytest.raises(PrunebenchError, match=r"asset\.json cannot be read"):
+        prune_key(run, sweep, "u50")
+    ids = Path("ids.safetensors")
+    ids.write_bytes(b"no tensors")
+    with pytest.raises(PrunebenchError, match="holds no token ids"):
+        ids_digest(ids)
+
+
+def test_a_broken_method_file_still_has_params(project: Project) -> None:
+    project.method("good", "def score(:")
+    first = prune_params(config(project), project.sweep())
+    project.method("good", "def score(::")
+    assert prune_params(config(project), project.sweep()) != first
+
+
+def test_the_snakefile_and_the_jobs_parent_stay_light() -> None:
+    code = (
+        "import sys, prunebench.sweeps.jobs, prunebench.sweeps.keys\n"
+        "print([name for name in ('torch', 'transformers', 'numpy', 'lm_eval') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
