@@ -29,10 +29,11 @@ def load_task(name: str, items: Path, fewshot: Path | None, limit: int | None, n
     Args:
         items: JSON lines with the columns lm-eval's definition reads.
         fewshot: the same for few-shot examples.
-        scratch: an empty folder for the YAML file, needed only during the call.
+        scratch: a folder for the YAML file, needed only during the call.
 
     Raises:
-        PrunebenchError: lm-eval has no such task, or examples are asked for and there are none.
+        PrunebenchError: lm-eval has no such task or cannot read the items, or examples are asked for and there
+            are none.
     """
     if num_fewshot and fewshot is None:
         raise PrunebenchError(
@@ -53,7 +54,13 @@ def load_task(name: str, items: Path, fewshot: Path | None, limit: int | None, n
         changes["fewshot_config"] = None  # it may name a split that is not here
     text = yaml.safe_dump(changes) + f"custom_dataset: !function {__name__}.{local_documents.__name__}\n"
     (scratch / "task.yaml").write_text(text, encoding="utf-8")
-    return TaskManager(include_path=str(scratch), include_defaults=False).load([name])["tasks"][name]
+    try:
+        return TaskManager(include_path=str(scratch), include_defaults=False).load([name])["tasks"][name]
+    except Exception as error:  # whatever filling the harness's templates with the first item runs into
+        raise PrunebenchError(
+            f"lm-eval cannot read the items of task {name!r} in {items}: {error}; do the columns have the names its "
+            "definition uses?"
+        ) from error
 
 
 def local_documents(items: str, fewshot: str | None, limit: int | None, **_metadata: Any) -> dict[str, Any]:
@@ -76,15 +83,14 @@ def find_definition(name: str) -> Path:
         PrunebenchError: no file defines it.
     """
     # Listing lm-eval's 14,000 files is quick and reading them is not: those named like the task come first.
-    files = _definition_files()
-    likely = [file for file in files if f"{os.sep}{name}{os.sep}" in file or file.endswith(f"{os.sep}{name}.yaml")]
-    for defined, file in _defined(likely):
+    own_file, own_folder = f"{os.sep}{name}.yaml", f"{os.sep}{name}{os.sep}"
+    files = sorted(_definition_files(), key=lambda file: not (file.endswith(own_file) or own_folder in file))
+    known = set()
+    for defined, file in _defined(files):
         if defined == name:
             return Path(file)
-    known = dict(_defined(files))
-    if name not in known:
-        raise unknown_name("lm-eval task", name, known)
-    return Path(known[name])
+        known.add(defined)
+    raise unknown_name("lm-eval task", name, known)
 
 
 @cache

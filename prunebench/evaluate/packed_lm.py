@@ -118,9 +118,8 @@ class PackedLM(HFLM):
             [token for member in pack.members for token in requests[member].targets], device=self.device
         )
         logprobs = (logits[rows, targets].float() - log_normalizer(logits)[rows]).cpu().split(lengths)
-        greedy = (
-            (logits.max(-1).indices[rows] == targets).cpu().split(lengths)
-        )  # argmax takes thrice as long in bfloat16
+        likeliest = logits.max(-1).indices  # argmax says the same and takes thrice as long in bfloat16
+        greedy = (likeliest[rows] == targets).cpu().split(lengths)
         return {
             member: (float(logprob.sum()), bool(hits.all()))
             for member, logprob, hits in zip(pack.members, logprobs, greedy, strict=True)
