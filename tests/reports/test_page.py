@@ -207,7 +207,7 @@ def test_the_view_is_in_the_address(visit, address):
     tab.select_option("#model", "opt-tiny")
     tab.click(".card[data-target=n2m4]")
     tab.fill("#query", "wanda")
-    shared = tab.url
+    shared = tab.evaluate("location.href")
     again = visit(shared)
     assert again.locator("#model").input_value() == "opt-tiny"
     assert methods(again) == ["dense", "wanda"]
