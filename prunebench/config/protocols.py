@@ -44,7 +44,7 @@ class Perplexity(Strict):
     Attributes:
         texts: names in the data registry, one perplexity each.
         window: tokens per window; each predicts window - 1 targets.
-        max_windows: use only the first so many; None = all.
+        max_windows: at most so many, spread evenly over the text; None = all.
         join: what stands between documents when they are joined to one stream.
         bos: `once` at the very beginning of the stream, at the start of `every` window, or `none`.
     """
