@@ -1,9 +1,10 @@
 """The collect rule: from a config and the records on disk to `metrics.csv` and `provenance.json`."""
 
+import json
 from pathlib import Path
 
 from prunebench.config.grid import expand
-from prunebench.config.load import Config
+from prunebench.config.load import DENSE_METHOD, Config
 from prunebench.errors import PrunebenchError
 from prunebench.files import digest_json, write_json
 from prunebench.plugins.header import Header, parse_variant, read_header
@@ -33,6 +34,13 @@ def gather_params(config: Config) -> str:
     return digest_json([headers, references, _titles(config), config.protocol_spec.model_dump(mode="json")])
 
 
+def outcome(provenance: Path) -> str:
+    """How many cells ended how, as one line for a person; `gather` wrote the file."""
+    run = json.loads(provenance.read_text(encoding="utf-8"))
+    statuses = ", ".join(f"{count} {status}" for status, count in sorted(run["statuses"].items()))
+    return f"{run['cells']} cells: {statuses}"
+
+
 def measured_pairs(config: Config) -> dict[str, tuple[Pair, ...]]:
     """By kind of evaluation, the (metric, dataset) pairs each cell of the config should have."""
     protocol = config.protocol_spec
@@ -42,7 +50,7 @@ def measured_pairs(config: Config) -> dict[str, tuple[Pair, ...]]:
 def method_headers(config: Config) -> dict[str, Header]:
     """The headers of the config's methods by name without variant; broken ones are left out."""
     headers = {}
-    for name in {parse_variant(spec)[0] for spec in (*config.methods, "dense")}:
+    for name in {parse_variant(spec)[0] for spec in (*config.methods, DENSE_METHOD)}:
         try:
             headers[name] = read_header(config.method_files[name])
         except PrunebenchError:

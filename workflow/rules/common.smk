@@ -5,7 +5,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from prunebench import reports, results
+import prunebench.reports
+import prunebench.results
 from prunebench.config import grid, load
 from prunebench.errors import PrunebenchError
 from prunebench.files import digest_folder
@@ -23,7 +24,7 @@ from prunebench.layout import (
     Sweep,
 )
 from prunebench.reports.names import report_names
-from prunebench.results.gather import gather_params
+from prunebench.results import gather
 from prunebench.runlock import hold_run_lock
 from prunebench.sweeps import keys
 
@@ -43,6 +44,12 @@ if workflow.is_main_process:
 
 onstart:
     hold_run_lock()
+
+
+# A failed cell fails no job, so the run itself has to say that there are some.
+onsuccess:
+    if Path(PROVENANCE).exists():
+        logger.info(gather.outcome(Path(PROVENANCE)))
 
 
 def one_of(names):
@@ -90,8 +97,8 @@ RECORDS = [
 ]
 
 # Records are guarded by ENGINE_VERSION; what is made from them takes seconds, so any edit to its code makes it anew.
-COLLECT_CODE = digest_folder(Path(results.__file__).parent)
-REPORT_CODE = digest_folder(Path(reports.__file__).parent)
+COLLECT_CODE = digest_folder(Path(prunebench.results.__file__).parent)
+REPORT_CODE = digest_folder(Path(prunebench.reports.__file__).parent)
 
 REPORT_NAMES = report_names(
     RUN.models, RUN.protocol_spec.perplexity.texts, RUN.zeroshot_tasks, RUN.evaluate

@@ -17,7 +17,7 @@ rule collect:
     conda:
         "../../environment.yml"
     params:
-        key=gather_params(RUN),
+        key=gather.gather_params(RUN),
         code=COLLECT_CODE,
     message:
         "Collect all records into {output.metrics}"

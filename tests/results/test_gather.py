@@ -1,0 +1,56 @@
+"""What the collect rule takes from the config, and the line that ends a run."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from prunebench.config.load import load_config
+from prunebench.results.gather import gather, gather_params, outcome
+from tests.config.project import write_project
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> dict[str, Any]:
+    return write_project(tmp_path / "project")
+
+
+def test_a_run_without_a_single_record_still_has_a_row_for_every_cell(mapping: dict[str, Any], tmp_path: Path) -> None:
+    metrics, provenance = tmp_path / "metrics.csv", tmp_path / "provenance.json"
+    gather(load_config({**mapping, "models": "one"}), metrics, provenance, root=tmp_path)
+    rows = pd.read_csv(metrics)
+    perplexity = rows[rows["metric"] == "perplexity"]
+    assert set(zip(perplexity["method"], perplexity["target"], strict=True)) == {
+        ("dense", "u00"), ("alpha", "u50"), ("alpha", "n2m4"), ("beta", "s20"),
+    }  # fmt: skip
+    assert set(rows["status"]) == {"error"}
+    assert outcome(provenance) == "4 cells: 4 error"
+
+
+@pytest.mark.parametrize(
+    ("registry", "change", "collects_again"),
+    [
+        ("models", lambda m: m["one"].update(title="Another"), True),
+        ("models", lambda m: m["one"].update(reference={"small": {"wiki": 5.0}}), True),
+        ("data", lambda d: d["texts"]["wiki"].update(title="Another"), True),
+        ("models", lambda m: m["one"]["source"].update(path="elsewhere"), False),
+    ],
+)
+def test_what_only_names_and_judges_numbers_collects_again(
+    mapping: dict[str, Any], registry: str, change: Any, collects_again: bool
+) -> None:
+    before = gather_params(load_config(mapping))
+    path = Path(mapping["registry"][registry])
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content))
+    assert (gather_params(load_config(mapping)) != before) == collects_again
+
+
+def test_a_broken_method_does_not_stop_the_collection(mapping: dict[str, Any], tmp_path: Path) -> None:
+    Path(mapping["method_paths"][0], "broken.py").write_text("METHOD = {}\n")
+    config = load_config({**mapping, "models": "one", "methods": "broken"})
+    gather(config, tmp_path / "metrics.csv", tmp_path / "provenance.json", root=tmp_path)
+    assert "broken" in set(pd.read_csv(tmp_path / "metrics.csv")["method"])
