@@ -68,7 +68,7 @@ class Source:
     def title(self, what: str, name: str) -> str:
         """The title of one of the `models`, `methods` or `datasets`; its name where there is none."""
         if what == "datasets" and name == MEAN:
-            return "the mean over tasks"
+            return "all tasks (mean)"
         title = self._known(what).get(name, {}).get("title")
         return title if isinstance(title, str) and title else name
 

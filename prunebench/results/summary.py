@@ -1,5 +1,6 @@
 """`provenance.json`: what a whole run was made with and what became of it, gathered from its records."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -71,8 +72,12 @@ def cell_status(result: CellResult) -> Status:
 
 
 def _frozen(provenance: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    return tuple((name, value if isinstance(value, str | int | float | bool | None) else str(value))
-                 for name, value in sorted(provenance.items()))  # fmt: skip
+    """The provenance as something that can be counted: nested values as JSON text."""
+    plain = (str, int, float, bool, type(None))
+    return tuple(
+        (name, value if isinstance(value, plain) else json.dumps(value, sort_keys=True))
+        for name, value in sorted(provenance.items())
+    )
 
 
 def _described(method: str, headers: Mapping[str, Header]) -> dict[str, str]:

@@ -73,7 +73,7 @@ def test_arrows_caption_and_label_say_what_it_is(tables):
     text = (tables / "smollm2-135m-acc_norm-mean.tex").read_text()
     assert r"Length-normalised accuracy (\%) $\uparrow$" in text
     assert r"\label{tab:smollm2-135m-acc_norm-mean}" in text
-    assert "SmolLM2 135M on the mean over tasks" in text
+    assert "SmolLM2 135M on all tasks (mean)" in text
     assert r"\texttt{laptop-512}" in text
     assert "120 questions" in text
     assert r"$\downarrow$" in (tables / "opt-tiny-perplexity-sotu-recent.tex").read_text()

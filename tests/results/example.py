@@ -169,4 +169,4 @@ def _generation(cell: Cell, rng: np.random.Generator) -> list[Measurement]:
     noise = ["the", "the", ",", ",", "$", "ing", "<unk>", "大学", "\n"]
     broken = min(0.95, _damage(cell) / 2)
     text = " ".join(words[i % len(words)] if rng.random() > broken else str(rng.choice(noise)) for i in range(20))
-    return [Measurement(metric="continuation", dataset=PROMPT, text=" " + text)]
+    return [Measurement(metric="continuation", dataset=PROMPT, text=f"{PROMPT} {text}")]

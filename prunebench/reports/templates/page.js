@@ -2,7 +2,8 @@
 
 function details(entry, width) {
   const {cell} = entry;
-  const texts = cell.texts.map(([prompt, text]) => make("p", {class: "text"}, make("span", {class: "quiet"}, prompt), make("bdi", {}, text)));
+  const texts = cell.texts.map(([prompt, text]) => make("p", {class: "text"},
+    make("bdi", {}, text.startsWith(prompt) ? [make("span", {class: "quiet"}, prompt), text.slice(prompt.length)] : text)));
   const measured = Object.entries(data.metrics).map(([key, metric]) => {
     const other = row(cell, key);
     const shown = other.status !== "ok" ? chip(other.status) : other.score ? [make("strong", {}, number(other.score[VALUE], metric)), " ",
