@@ -24,6 +24,7 @@ def load_model(directory: Path, dtype: "str | torch.dtype") -> "PreTrainedModel"
         PrunebenchError: the folder is no checkpoint, is incomplete, or wants to run code of its own.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     config = load_config(directory)
@@ -33,7 +34,7 @@ def load_model(directory: Path, dtype: "str | torch.dtype") -> "PreTrainedModel"
         model, report = AutoModelForCausalLM.from_pretrained(
             directory, config=config, dtype=dtype, local_files_only=True, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise PrunebenchError(f"{directory} cannot be loaded as a causal language model: {error}") from error
     if report["missing_keys"]:  # transformers would fill them with random numbers and only warn
         missing = sorted(report["missing_keys"])

@@ -1,0 +1,229 @@
+"""Jobs compute what is missing or stale and nothing else, and their numbers are right."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+
+from prunebench.data.calibration import load_calibration
+from prunebench.data.windows import load_windows
+from prunebench.errors import PrunebenchError
+from prunebench.evaluate.perplexity import perplexity
+from prunebench.layout import MODEL
+from prunebench.models.load import load_model
+from prunebench.plugins.loader import load_method
+from prunebench.prune.cell import prune_cell
+from prunebench.results.records import EvaluationRecord, PruneRecord, load_record, save_record
+from prunebench.sweeps import keys
+from prunebench.targets import Target
+from tests.sweeps.project import GOOD, LOG, MODEL_NAME, Project, make_model
+
+SLEEPY = GOOD.replace(
+    "    return weight.abs()",
+    '    import os, pathlib, time\n    pathlib.Path("pid").write_text(str(os.getpid()))\n'
+    '    while target.token == "u60" and not pathlib.Path("go").exists():\n        time.sleep(0.1)\n'
+    "    return weight.abs()",
+)
+
+
+def prune_record(project: Project, target: str, method: str = "good") -> PruneRecord:
+    record = load_record(project.sweep(method).prune_record(target), PruneRecord)
+    assert record is not None
+    return record
+
+
+def evaluation_record(
+    project: Project, target: str, kind: str = "perplexity", method: str = "good"
+) -> EvaluationRecord:
+    record = load_record(project.sweep(method).evaluation_record(target, kind), EvaluationRecord)
+    assert record is not None
+    return record
+
+
+def forge_value(project: Project, target: str, value: float) -> None:
+    """Put a number into the record that no evaluation gives: where it is still there, nothing was measured again."""
+    record = evaluation_record(project, target)
+    record.measurements[0].value = value
+    save_record(project.sweep().evaluation_record(target, "perplexity"), record)
+
+
+def values(record: EvaluationRecord) -> dict[str, float | None]:
+    return {measured.dataset: measured.value for measured in record.measurements}
+
+
+def test_a_sweep_grows_by_what_is_new_and_redoes_what_is_stale(project: Project) -> None:
+    patch = project.sweep().patch("u50")
+    leftover, other = patch.with_name(".u50.safetensors.abc123"), patch.with_name(".u60.safetensors.abc123")
+    patch.parent.mkdir(parents=True)
+    leftover.touch()
+    other.touch()
+    project.prune("u50")
+    first = patch.read_bytes()
+    assert project.calls == ["u50"]
+    assert not leftover.exists(), "what a killed worker left of this patch"
+    assert other.exists(), "a patch another job may be writing"
+
+    project.prune("u50", "u60", "n2m4")
+    assert project.calls == ["u50", "u60", "n2m4"], "only the new targets"
+    assert project.sweep().patch("u50").read_bytes() == first
+
+    project.method("good", GOOD.replace("def score", "# explained\n\ndef score"))
+    project.prune("u50", "u60", "n2m4")
+    assert project.calls == ["u50", "u60", "n2m4"], "a comment changes nothing"
+
+    project.sweep().patch("u60").write_bytes(b"damaged")
+    project.sweep().prune_record("n2m4").unlink()
+    project.prune("u50", "u60", "n2m4")
+    assert project.calls[3:] == ["u60", "n2m4"], "a damaged patch and a missing record"
+
+    project.method("good", GOOD.replace("weight.abs()", "weight"))
+    project.prune("u50")
+    assert project.calls[5:] == ["u50"], "new code"
+    assert project.sweep().patch("u50").read_bytes() != first
+    assert "good u50: block 2/2" in LOG.read_text()
+
+
+def test_an_evaluation_grows_by_the_new_text_and_follows_a_new_patch(project: Project) -> None:
+    project.prune("u50")
+    project.evaluate("u50")
+    alone = evaluation_record(project, "u50")
+    forge_value(project, "u50", 123.0)
+
+    project.write_protocol(("text-a", "text-b"))
+    project.evaluate("u50")
+    both = evaluation_record(project, "u50")
+    assert list(values(both)) == ["text-a", "text-b"]
+    assert values(both)["text-a"] == 123.0, "the first text was measured again"
+    assert both.cost.seconds > alone.cost.seconds
+    assert project.calls == ["u50"], "pruned again for the sake of a text"
+
+    project.write_protocol(("text-a",))
+    project.evaluate("u50")
+    assert evaluation_record(project, "u50") == both, "leaving a text out throws nothing away"
+
+    project.method("good", GOOD.replace("weight.abs()", "weight"))
+    project.prune("u50")
+    project.evaluate("u50")
+    assert values(evaluation_record(project, "u50")).keys() == {"text-a"}
+    assert values(evaluation_record(project, "u50"))["text-a"] not in (123.0, values(alone)["text-a"])
+
+
+def test_numbers_are_those_of_pruning_and_measuring_by_hand(project: Project) -> None:
+    project.use_shipped("wanda")
+    project.prune("n2m4", method="wanda@nsamples=3")
+    project.evaluate("n2m4", method="wanda@nsamples=3")
+
+    dense = load_model(Path(MODEL.format(model=MODEL_NAME)).parent, "float32")
+    sweep = project.sweep("wanda")
+    calibration = load_calibration(keys.calibration_path(sweep), 3)
+    cell = prune_cell(dense, load_method("wanda", ["methods"]), Target.parse("n2m4"), calibration)
+    expected = perplexity(cell.model, load_windows(keys.windows_path(sweep, "text-a")), "text-a")
+    (measured,) = evaluation_record(project, "n2m4", method="wanda@nsamples=3").measurements
+    assert measured.items == pytest.approx(expected.items, rel=1e-6)
+    assert prune_record(project, "n2m4", "wanda@nsamples=3").sparsity == cell.sparsity
+
+
+def test_the_dense_model_and_a_generation_go_the_same_way(project: Project) -> None:
+    project.prune("u00", method="dense")
+    project.evaluate("u00", method="dense")
+    project.evaluate("u00", method="dense", kind="generation")
+    sparsity = prune_record(project, "u00", "dense").sparsity
+    assert sparsity is not None
+    assert sparsity.measured == 0
+    (measured,) = evaluation_record(project, "u00", "generation", "dense").measurements
+    assert measured.text is not None
+    assert measured.text.startswith("University is")
+    dense = load_model(Path(MODEL.format(model=MODEL_NAME)).parent, "float32")
+    expected = perplexity(dense, load_windows(keys.windows_path(project.sweep(), "text-a")), "text-a")
+    assert values(evaluation_record(project, "u00", method="dense"))["text-a"] == pytest.approx(expected.value)
+
+
+def test_a_record_says_how_it_was_made_and_a_patch_is_evaluated_in_its_own_dtype(project: Project) -> None:
+    project.write_protocol(dtype={"cpu": "bfloat16", "cuda": "bfloat16"})
+    project.prune("u50", threads=2)
+    pruned = prune_record(project, "u50")
+    assert pruned.key == keys.prune_key(_config(project), project.sweep(), "u50")
+    assert 0 < pruned.cost.seconds < 60
+    assert pruned.cost.peak_host_bytes > 100e6
+    assert (pruned.cost.peak_device_bytes > 0) == torch.cuda.is_available()
+    assert pruned.provenance["threads"] == 2
+    assert pruned.provenance["dtype"] == "bfloat16"
+    assert pruned.provenance["torch"] == torch.__version__
+
+    project.write_protocol(dtype={"cpu": "float32", "cuda": "float32"})
+    project.evaluate("u50")
+    assert evaluation_record(project, "u50").status == "ok"
+    assert evaluation_record(project, "u50").provenance["dtype"] == "bfloat16"
+
+
+def test_trouble_with_the_model_fails_the_job_and_leaves_no_record(project: Project) -> None:
+    folder = Path(MODEL.format(model=MODEL_NAME)).parent
+    (folder / "model.safetensors").write_bytes(b"half a download")
+    with pytest.raises(PrunebenchError, match=r"cannot be loaded.*; the log is job\.log"):
+        project.prune("u50")
+    assert not project.sweep().prune_record("u50").exists()
+    make_model(folder)
+    (folder / "asset.json").unlink()
+    with pytest.raises(PrunebenchError, match=r"asset\.json cannot be read"):
+        project.prune("u50")
+
+
+def test_a_result_that_cannot_be_stored_fails_the_job_and_the_cells_before_are_kept(project: Project) -> None:
+    project.sweep().patch("u60").mkdir(parents=True)
+    with pytest.raises(PrunebenchError, match="Is a directory"):
+        project.prune("u50", "u60", "u70")
+    assert prune_record(project, "u50").status == "ok"
+    assert not project.sweep().prune_record("u60").exists()
+    project.sweep().patch("u60").rmdir()
+    project.prune("u50", "u60", "u70")
+    assert project.calls == ["u50", "u60", "u60", "u70"]
+
+
+def test_evaluating_what_was_never_pruned_or_has_lost_its_patch_fails_the_job(project: Project) -> None:
+    with pytest.raises(PrunebenchError, match=r"u50\.json is missing or damaged"):
+        project.evaluate("u50")
+    project.prune("u50")
+    project.sweep().patch("u50").unlink()
+    with pytest.raises(PrunebenchError, match=r"u50\.safetensors is missing or not what its record says"):
+        project.evaluate("u50")
+
+
+def test_after_a_kill_only_the_cell_in_progress_is_lost(project: Project) -> None:
+    project.method("good", SLEEPY)
+    arguments = json.dumps([project.config, project.sweep().path, ["u50", "u60", "u70"]])
+    code = (
+        "import json, sys\nfrom pathlib import Path\nfrom prunebench.sweeps.jobs import prune_sweep\n"
+        "prune_sweep(*json.loads(sys.argv[1]), Path('job.log'))"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, arguments])
+    _wait_until(lambda: project.calls == ["u50", "u60"])
+    worker = psutil.Process(int(Path("pid").read_text()))
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    _wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+
+    Path("go").touch()
+    project.prune("u50", "u60", "u70")
+    assert project.calls == ["u50", "u60", "u60", "u70"]
+    assert [prune_record(project, target).status for target in ("u50", "u60", "u70")] == ["ok"] * 3
+
+
+def _config(project: Project) -> Any:
+    from prunebench.config.load import load_config
+
+    return load_config(project.config)
+
+
+def _wait_until(condition: Any, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not happen in time; {os.getcwd()}"
+        time.sleep(0.05)
