@@ -15,12 +15,12 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture(scope="session")
 def _finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("finished") / "project")
-    project.snakemake()
+    project.collect()
     return project
 
 
 @pytest.fixture
 def finished(_finished: Project, tmp_path: Path) -> Project:
-    """A copy of a project whose run is complete: `magnitude` and `wanda` at u50, perplexity only."""
+    """A copy of a project whose records are all there: `magnitude` and `wanda` at u50, perplexity only."""
     shutil.copytree(_finished.root, tmp_path / "project", symlinks=True)
     return Project.opened(tmp_path / "project", _finished.config)

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from datasets import Dataset
 
+from prunebench.layout import METRICS
 from prunebench.results.records import PruneRecord, load_record
 from tests.sweeps.project import make_model
 
@@ -118,6 +119,10 @@ class Project:
         said = done.stdout + done.stderr
         assert (done.returncode == 0) == succeeds, f"exit status {done.returncode}\n{said}"
         return said
+
+    def collect(self) -> str:
+        """Run up to `metrics.csv`, without the reports."""
+        return self.snakemake(METRICS)
 
     def records(self) -> dict[str, str]:
         """Digest of every record, by its path below `results/`; a record computed anew has another one.

@@ -26,49 +26,49 @@ def cells(*methods: str, target: str = "u50") -> set[str]:
 def test_a_finished_run_has_nothing_to_do(finished: Project) -> None:
     before = finished.records()
     assert finished.computed({}) == cells("magnitude", "wanda") | cells("dense", target="u00")
-    assert NOTHING in finished.snakemake()
+    assert NOTHING in finished.collect()
     assert finished.computed(before) == set()
 
 
 def test_a_new_target_is_all_that_is_computed(finished: Project) -> None:
     before = finished.records()
     finished.config["targets"] = ["u50", "u60"]
-    finished.snakemake()
+    finished.collect()
     assert finished.computed(before) == cells("magnitude", "wanda", target="u60")
-    assert NOTHING in finished.snakemake()
+    assert NOTHING in finished.collect()
 
 
 def test_a_new_method_is_all_that_is_computed(finished: Project) -> None:
     before = finished.records()
     shutil.copy(ROOT / "methods" / "random.py", finished.root / "methods")
     finished.config["methods"] = ["random", "magnitude", "wanda"]
-    finished.snakemake()
+    finished.collect()
     assert finished.computed(before) == cells("random")
 
 
 def test_a_variant_that_calibrates_on_more_leaves_the_others_alone(finished: Project) -> None:
     before = finished.records()
     finished.config["methods"] = ["magnitude", "wanda", "wanda@nsamples=5"]
-    finished.snakemake()
+    finished.collect()
     assert finished.computed(before) == cells("wanda@nsamples=5")
 
 
 def test_a_new_task_evaluates_without_pruning_again(finished: Project) -> None:
     finished.config.update(methods=["magnitude"], evaluate=["perplexity", "zeroshot"])
     before = finished.records()
-    finished.snakemake()
+    finished.collect()
     zeroshot = {"cells/dense/u00/zeroshot", "cells/magnitude/u50/zeroshot"}
     assert finished.computed(before) == zeroshot
     finished.config["zeroshot_tasks"] = ["piqa", "piqa-too"]
     before = finished.records()
-    finished.snakemake()
+    finished.collect()
     assert finished.computed(before) == zeroshot
 
 
 def test_a_changed_method_is_run_again_and_no_other(finished: Project) -> None:
     before = finished.records()
     edit(finished, "magnitude", ".abs()", ".abs() ** 2")
-    finished.snakemake()
+    finished.collect()
     assert "pruned/magnitude/u50" in finished.computed(before)
     # The same weights go, so the patch is the same and its perplexity still current.
     assert finished.computed(before) <= cells("magnitude")
@@ -77,7 +77,7 @@ def test_a_changed_method_is_run_again_and_no_other(finished: Project) -> None:
 def test_a_comment_runs_nothing_again(finished: Project) -> None:
     before = finished.records()
     edit(finished, "wanda", "def score", "# Lowest goes first.\ndef score")
-    assert NOTHING in finished.snakemake()
+    assert NOTHING in finished.collect()
     assert finished.computed(before) == set()
 
 
@@ -91,16 +91,16 @@ def test_a_deleted_record_is_made_again_and_no_other(finished: Project) -> None:
 
 def test_cutting_sweeps_into_smaller_jobs_computes_nothing(finished: Project) -> None:
     finished.config.update(methods=["magnitude"], targets=["u50", "u60"])
-    finished.snakemake()
+    finished.collect()
     before = finished.records()
     finished.config["cells_per_job"] = 1
-    finished.snakemake()
+    finished.collect()
     assert finished.computed(before) == set()
 
 
 def test_without_keep_patches_they_go_and_the_results_stay(project: Project) -> None:
     project.config.update(methods=["magnitude"], keep_patches=False)
-    project.snakemake()
+    project.collect()
     assert not list(project.root.rglob("results/pruned/**/*.safetensors"))
     assert project.computed({}) == cells("magnitude") | cells("dense", target="u00")
-    assert NOTHING in project.snakemake()
+    assert NOTHING in project.collect()
