@@ -21,7 +21,7 @@ help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 leaderboard: environment ## run config/config.yaml: fetch, prune, evaluate, report
-	snakemake --cores all
+	snakemake --cores all --quiet reason
 	@echo
 	@echo "leaderboard  $(CURDIR)/reports/leaderboard.html  (open it in a browser)"
 	@echo "tables       $(CURDIR)/reports/tables"
