@@ -93,7 +93,7 @@ CHECKS: tuple[Check, ...] = (
           promises.header_valid),
     Check("exact_n_m", "every group of M consecutive inputs has exactly N zeros", promises.exact_n_m,
           _prunes_in("n:m")),
-    Check("exact_sparsity", "the measured sparsity of each group is within one weight of the target",
+    Check("exact_sparsity", "each group is within one weight (one row, one column) of the target",
           promises.exact_sparsity, _prunes_in("unstructured", "n:m", "dense")),
     Check("all_finite", "no NaN and no infinity, even with dead inputs and few tokens", promises.all_finite),
     Check("same_seed_same_mask", "one seed always gives the same model", promises.same_seed_same_mask),

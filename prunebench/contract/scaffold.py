@@ -14,7 +14,7 @@ _HEADER = '''"""{title}: one sentence on the idea. Authors, venue and year, arXi
     "origin": "human",
     "patterns": ["unstructured", "n:m"],
     "needs": [],  # of input_sq_norm, input_mean, input_var, gram
-    "group": "row",  # what competes: row (one output), matrix, block128 (128 columns)
+    "group": "row",  # what competes: row (one output), matrix, block128 (128 columns), outputs, inputs
     "cite": "",
 }}
 

@@ -19,7 +19,7 @@ def verify_pruned(dense: nn.Module, pruned: nn.Module, target: Target, group: st
 
     Args:
         group: the method's comparison group: a layer may be off its target by one weight per group (a row
-            where the method does not say).
+            where the method does not say), or by one whole row or column where those compete.
 
     Raises:
         ContractError: non-finite weights, changes outside the prunable linears, changed shapes, wrong
@@ -85,9 +85,10 @@ def _check_linear(before: LinearView, after: LinearView, target: Target, group: 
                 f"{after.name}: {short} of {len(per_group)} groups of {target.m} have fewer than {target.n} zeros, "
                 f"so it is not {target.label}"
             )
-    groups = {"matrix": 1, "block128": -(-columns // BLOCK_COLUMNS)}.get(group or "row", rows)
+    # One weight per group; one row, one column.
+    steps = {"row": rows, "matrix": 1, "block128": -(-columns // BLOCK_COLUMNS), "outputs": columns, "inputs": rows}
     wanted = target.sparsity * zero.numel()
-    slack = groups + _ROUNDED_TO_ZERO * zero.numel()
+    slack = steps[group or "row"] + _ROUNDED_TO_ZERO * zero.numel()
     # Two-sided, and fair to zeros the dense model brought along: enough zeros, and not too many new ones.
     if int(zero.sum()) < wanted - slack or newly > wanted + slack:
         raise ContractError(
