@@ -46,7 +46,7 @@ def swap(pruned, saliency, contribution, var, m, cycles, threshold):
     for _ in range(cycles):
         helps = error.sign()[:, None] * contribution  # what growing this weight takes off the error
         losable = prunable & (helps < 0) if whole_rows else prunable
-        room = losable.view(rows, -1, m).any(-1).repeat_interleave(m, 1)
+        room = losable.reshape(rows, -1, m).any(-1).repeat_interleave(m, 1)
         gain, grown = (helps / var).masked_fill(~(growable & room & (helps > 0)), -torch.inf).max(1)
         in_group = groups == groups[grown][:, None]
         cost, gone = saliency.masked_fill(~(losable & in_group), torch.inf).min(1)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from prunebench.engine.allocation.alphapruning import alphapruning
 from prunebench.engine.allocation.fit import fit_counts, fit_sparsities
 from prunebench.engine.allocation.owl import owl
-from prunebench.errors import PrunebenchError
+from prunebench.errors import NotApplicable, PrunebenchError
 from prunebench.models.linear import LinearView, block_linears
 from prunebench.plugins.variants import FrameworkParams
 from prunebench.targets import Target
@@ -24,6 +24,7 @@ def linear_targets(
 
     Raises:
         PrunebenchError: `only` names layers the model does not have.
+        NotApplicable: M does not divide the inputs of a layer; told here, before any data runs.
     """
     blocks = [[view for group in block for view in group] for block in block_linears(model)]
     chosen = [_chosen(block, framework.only) for block in blocks]
@@ -32,6 +33,10 @@ def linear_targets(
         _check_known(blocks, framework.only)
         share = _weights(chosen) / _weights(blocks)
         notes.append(f"only {', '.join(framework.only)}: {share:.1%} of the prunable weights")
+    for view in [view for block in chosen for view in block]:
+        if target.m and view.weight.shape[1] % target.m:
+            columns = view.weight.shape[1]
+            raise NotApplicable(f"{target.label} needs a multiple of {target.m} inputs, {view.name} has {columns}")
     targets = [target] * len(blocks)
     if framework.allocation != "uniform" and target.pattern in ("unstructured", "n:m"):
         if framework.allocation == "owl":

@@ -136,8 +136,14 @@ def test_both_can_be_combined():
 
 @pytest.mark.parametrize("token", ["n3m5", "n2m6", "n1m7"])
 def test_groups_that_do_not_divide_the_inputs_are_not_applicable(token):
-    with pytest.raises(NotApplicable, match=f"needs a multiple of {Target.parse(token).m} inputs, a layer has 64"):
+    with pytest.raises(NotApplicable, match=rf"a multiple of {Target.parse(token).m} inputs, model\.\S+q_proj has 64$"):
         cell(tiny_model("llama"), "wanda", token)
+
+
+def test_only_the_layers_to_be_pruned_need_the_right_number_of_inputs():
+    assert cell(tiny_model("llama"), "wanda@only=down_proj", "n2m6").sparsity.measured > 0  # 96 inputs
+    with pytest.raises(NotApplicable, match="o_proj has 64"):
+        cell(tiny_model("llama"), "wanda@only=o_proj", "n2m6")
 
 
 @pytest.mark.parametrize("token", ["n1m2", "n3m4", "n7m8", "n5m16", "n31m32", "u01", "u05", "u95", "u99"])
