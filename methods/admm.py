@@ -25,8 +25,7 @@ def prune_layer(layer, inputs, target, damping, iterations, ramp):
     norm = inputs.gram.diagonal().sqrt() + 1e-8
     H = inputs.gram / norm / norm[:, None]
     H.diagonal().add_(damping * H.diagonal().mean())
-    W = (layer.weight.float() * norm).T
-    HW = H @ W
+    dense = W = (layer.weight.float() * norm).T
     factor = torch.linalg.cholesky(H + torch.eye(len(H), device=H.device))  # rho = 1
     U = torch.zeros_like(W)
     for step in range(iterations):
@@ -35,7 +34,8 @@ def prune_layer(layer, inputs, target, damping, iterations, ramp):
             pruned = choose((W + U).abs().T, target, progress).T
         Z = (W + U).masked_fill(pruned, 0)
         U = U + W - Z
-        W = torch.cholesky_solve(HW + Z - U, factor)
+        # (H + 1)^-1 (H dense + Z - U), written so that rounding touches only what changes.
+        W = dense + torch.cholesky_solve(Z - U - dense, factor)
     return (W + U).masked_fill(pruned, 0).T / norm
 
 
