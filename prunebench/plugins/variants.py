@@ -43,5 +43,5 @@ def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> 
         raise PrunebenchError(f"method {spec!r}: only={only} is not of the form layer or layer+layer")
     if allocation is not None and allocation not in ALLOCATIONS:
         raise unknown_name("allocation", str(allocation), ALLOCATIONS, f"method {spec!r}")
-    chosen = next((known for known in ALLOCATIONS if known == allocation), "uniform")
+    chosen = next((known for known in ALLOCATIONS if known == allocation), ALLOCATIONS[0])
     return FrameworkParams(nsamples, names, chosen)
