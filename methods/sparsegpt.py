@@ -22,7 +22,8 @@ def prune_layer(layer, inputs, target, damping, update, note):
     Everything is held as (in, out), so that a column of the paper, one input's weights, is contiguous.
     Without `update` the same weights go and the others stay as they were.
     """
-    W = layer.weight.float().T.contiguous()
+    # A copy: of a Conv1D in fp32, which stores (in, out), this would be the layer's own weight.
+    W = layer.weight.float().T.clone(memory_format=torch.contiguous_format)
     H, dead = hessian(inputs)
     U = inverse_cholesky(H, damping, note)
     block = BLOCK_COLUMNS
