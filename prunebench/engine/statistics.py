@@ -40,6 +40,24 @@ class InputStatistics:
         self.tokens += len(x)
         self.samples += samples
 
+    def state(self) -> dict[str, Tensor]:
+        """What has been gathered, by name: with `tokens`, `samples` and the needs, all there is to know."""
+        return self._sums
+
+    @classmethod
+    def restore(
+        cls, needs: Sequence[str], after_norm: bool, tokens: int, samples: int, state: dict[str, Tensor]
+    ) -> "InputStatistics":
+        """The statistics whose `state` this is, in another process."""
+        statistics = cls(needs, after_norm)
+        statistics.tokens, statistics.samples, statistics._sums = tokens, samples, state
+        return statistics
+
+    @property
+    def needs(self) -> list[str]:
+        """What is gathered, sorted."""
+        return sorted(self._needs)
+
     def _add(self, name: str, value: Tensor) -> None:
         self._sums[name] = self._sums[name] + value if name in self._sums else value
 
