@@ -146,7 +146,8 @@ def main() -> None:
         sys.prefix, sys.base_prefix, str(Path(prunebench.__file__).parent), str(Path(torch.__file__).parents[1])
     )  # fmt: skip
     caller: Caller | None = None
-    message, tensors = setup, {}
+    message: dict[str, Any] = setup
+    tensors: dict[str, Tensor] = {}
     while True:
         try:
             if caller is None:

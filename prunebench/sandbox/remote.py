@@ -39,7 +39,7 @@ class RemoteFunction:
                 "sandbox; write it as score() or prune_layer()"
             )
         self.__signature__ = inspect.Signature(  # what `call_with_extras` looks at
-            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in function_arguments(path)
+            [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in function_arguments(path)]
         )
         self._path = path
         self._kind = kind

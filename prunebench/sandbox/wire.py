@@ -32,7 +32,7 @@ def to_bytes(message: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[
     header: dict[str, Any] = {"__metadata__": {"message": json.dumps(message)}}
     parts, end = [], 0
     for name, tensor in tensors.items():
-        data = memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
         start, end = end, end + len(data)
         header[name] = {
             "dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end],
@@ -70,7 +70,7 @@ def read_message(fill: Fill, accept: Accept) -> tuple[dict[str, Any], dict[str, 
         accept(name, dtype, shape)
     tensors = {name: torch.empty(shape, dtype=dtype) for name, dtype, shape, _ in described}
     for tensor in tensors.values():
-        fill(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        fill(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return message, tensors
 
 
