@@ -21,7 +21,6 @@ from prunebench.sandbox.wire import Accept, read_message, to_bytes
 _POLL_MILLISECONDS = 50
 _START_SECONDS = 300.0  # for importing torch from a cold disk
 _OUTPUT_BYTES = 1 << 16  # of what a method prints reach the log
-_DEATH_SECONDS = 5.0  # between the end of its output and its end
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -146,15 +145,10 @@ class SandboxProcess:
 
     def _end(self) -> PrunebenchError:
         """Why it said no more."""
-        with_grace = time.monotonic() + _DEATH_SECONDS
-        while self._process.poll() is None and time.monotonic() < with_grace:
-            self._pass_on_output()
-            time.sleep(0.01)
+        # Bubblewrap holds the pipes too, so their end is its end, whatever the method does to its own.
+        code = self._process.wait()
         while select.select([self._err], [], [], 0)[0] and self._pass_on_output():
             pass
-        code = self._process.poll()
-        if code is None:
-            return MethodFailure("error", "the method closed the sandbox's connection")
         code = 128 - code if code > 128 else code  # how bubblewrap passes on a signal
         if code == -9:
             if self._watch.cpu_seconds > 0.9 * cpu_seconds(self._policy):

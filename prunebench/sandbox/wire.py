@@ -28,10 +28,16 @@ _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 
 def to_bytes(message: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[memoryview]:
-    """A message and its tensors as the parts of one safetensors file, in order; the tensors are not copied."""
+    """A message and its tensors as the parts of one safetensors file, in order; the tensors are not copied.
+
+    Raises:
+        ContractError: a tensor's dtype has no name in that format.
+    """
     header: dict[str, Any] = {"__metadata__": {"message": json.dumps(message)}}
     parts, end = [], 0
     for name, tensor in tensors.items():
+        if tensor.dtype not in _NAMES:
+            raise ContractError(f"the {name} is of {tensor.dtype}, and only real numbers can be handed on")
         data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
         start, end = end, end + len(data)
         header[name] = {
