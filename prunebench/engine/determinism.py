@@ -12,6 +12,7 @@ def reset_global_state(seed: int, threads: int) -> None:
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
     torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
     torch.set_grad_enabled(True)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)

@@ -60,7 +60,7 @@ def make_handler(setup: dict[str, Any], say: Say) -> tuple[Handler, dict[str, An
     gc.collect()
     gc.freeze()  # what stays for good is not to be looked through again after every cell
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-    return handler, {"provenance": {**provenance(config.threads, device.type, gpu), "dtype": dtype}}
+    return handler, {"provenance": provenance(config.threads, device.type, gpu, dtype)}
 
 
 def _handler(bench: Bench, work: Literal["prune"] | Kind) -> Handler:
