@@ -11,6 +11,7 @@ from prunebench.config.strict import parse, parse_entries, read_yaml
 from prunebench.errors import PrunebenchError, unknown_name
 from prunebench.plugins.header import find_methods, parse_variant, read_header
 from prunebench.plugins.loader import merge_params
+from prunebench.plugins.variants import framework_params
 
 DENSE_METHOD = "dense"
 
@@ -90,6 +91,7 @@ def _check_method(spec: str, files: Mapping[str, Path]) -> None:
     except PrunebenchError:
         return  # its cells become `error` records
     merge_params(spec, header, values)
+    framework_params(spec, values, header)
 
 
 def _check_references(

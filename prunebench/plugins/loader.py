@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +20,7 @@ from prunebench.plugins.header import (
     parse_variant,
     read_header,
 )
+from prunebench.plugins.variants import FrameworkParams, framework_params
 
 ImportFunction = Callable[[Path, Kind], Callable[..., Any]]
 
@@ -34,6 +35,7 @@ class Method:
         kind: which of the four functions `function` is.
         function: the function itself.
         params: the header's defaults with the variant's values over them.
+        framework: the variant's values that the framework reads itself.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Method:
     kind: Kind
     function: Callable[..., Any]
     params: dict[str, Value]
+    framework: FrameworkParams = field(default_factory=FrameworkParams)
 
 
 def load_method(spec: str, method_paths: Iterable[str | Path], *, untrusted: ImportFunction | None = None) -> Method:
@@ -67,8 +70,9 @@ def load_method(spec: str, method_paths: Iterable[str | Path], *, untrusted: Imp
             f"{path} was not written by a person (origin {header.origin!r}), so it is not run in this process; "
             "it needs the sandbox"
         )
+    framework = framework_params(spec, values, header)
     params = merge_params(spec, header, values)
-    return Method(spec, header, header.kind, make_function(path, header.kind), params)
+    return Method(spec, header, header.kind, make_function(path, header.kind), params, framework)
 
 
 def is_trusted(path: Path, header: Header) -> bool:
@@ -92,8 +96,6 @@ def merge_params(spec: str, header: Header, values: dict[str, Value]) -> dict[st
     merged = dict(header.params)
     for key, value in values.items():
         if key in FRAMEWORK_PARAMS:
-            if type(value) is not int or value < 1:
-                raise PrunebenchError(f"method {spec!r}: {key} is a number of calibration sequences, 1 or more")
             continue
         if key not in merged:
             raise unknown_name("parameter", key, [*header.params, *FRAMEWORK_PARAMS], f"method {spec!r}")
