@@ -2,15 +2,27 @@
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from prunebench.engine.gradients import WeightGradients
 from prunebench.errors import PrunebenchError
 
 NEEDS = ("input_sq_norm", "input_mean", "input_var", "gram")
+
+
+@dataclass(frozen=True)
+class WeightGradients:
+    """Of one weight (out, in), fp32: the sums over samples of |g| and of g^2, g the gradient of one sample's loss."""
+
+    absolute: Tensor
+    squared: Tensor
+
+    def to(self, device: torch.device) -> "WeightGradients":
+        """The same on another device."""
+        return WeightGradients(self.absolute.to(device), self.squared.to(device))
 
 
 class InputStatistics:
@@ -49,6 +61,28 @@ class InputStatistics:
         own = copy.copy(self)
         own._gradients = gradients
         return own
+
+    def state(self) -> dict[str, Tensor]:
+        """What has been gathered, by name: with `tokens`, `samples` and the needs, all there is to know."""
+        gradients = self._gradients
+        return self._sums | ({} if gradients is None else {"grad_l1": gradients.absolute, "grad_sq": gradients.squared})
+
+    @classmethod
+    def restore(
+        cls, needs: Sequence[str], after_norm: bool, tokens: int, samples: int, state: dict[str, Tensor]
+    ) -> Self:
+        """The statistics whose `state` this is, in another process."""
+        statistics = cls(needs, after_norm)
+        statistics.tokens, statistics.samples, statistics._sums = tokens, samples, dict(state)
+        if "grad_l1" in state:
+            gradients = WeightGradients(statistics._sums.pop("grad_l1"), statistics._sums.pop("grad_sq"))
+            return statistics.with_gradients(gradients)
+        return statistics
+
+    @property
+    def needs(self) -> list[str]:
+        """What is gathered of the inputs, sorted."""
+        return sorted(self._needs)
 
     def _add(self, name: str, value: Tensor) -> None:
         self._sums[name] = self._sums[name] + value if name in self._sums else value

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from prunebench.engine.gradients import WeightGradients, dense_gradients
+from prunebench.engine.gradients import dense_gradients
 from prunebench.engine.sequential import Progress, prune_blocks
-from prunebench.engine.statistics import InputStatistics
+from prunebench.engine.statistics import InputStatistics, WeightGradients
 from prunebench.errors import ContractError, PrunebenchError
 from prunebench.files import encodable
 from prunebench.models.linear import LinearView
