@@ -24,6 +24,8 @@ class GridCell(Protocol):
     def sweep(self) -> Sweep: ...
     @property
     def target(self) -> str: ...
+    @property
+    def kinds(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -60,18 +62,16 @@ class CellResult:
         return None
 
 
-def load_cells(
-    root: Path, cells: Iterable[GridCell], kinds: Sequence[str], references: References | None = None
-) -> list[CellResult]:
-    """Read the records of all cells under the project root and pass each model through the reference gate.
+def load_cells(root: Path, cells: Iterable[GridCell], references: References | None = None) -> list[CellResult]:
+    """Read the records of all cells under the project root, of the kinds of evaluation each gets, and pass each model through the reference gate.
 
     A model whose dense perplexity is known for the protocol and deviates from it by more than
     `REFERENCE_TOLERANCE` was not evaluated as the protocol says: all its cells are rejected.
     """
-    results = [_load(root, cell.sweep, cell.target, kinds) for cell in cells]
+    results = [_load(root, cell.sweep, cell.target, cell.kinds) for cell in cells]
     rejections: dict[tuple[str, str], str] = {}
     for result in results:
-        if result.target == DENSE.token and PERPLEXITY in kinds:
+        if result.target == DENSE.token and PERPLEXITY in result.evaluations:
             known = (references or {}).get(result.sweep.model, {}).get(result.sweep.protocol, {})
             if reason := _deviation(result, known):
                 rejections[result.sweep.model, result.sweep.protocol] = reason

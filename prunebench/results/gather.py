@@ -20,7 +20,7 @@ def gather(config: Config, metrics: Path, provenance: Path, root: Path = Path())
 
     headers = method_headers(config)
     references = {name: spec.reference for name, spec in config.model_registry.items()}
-    results = load_cells(root, expand(config).cells, config.evaluate, references)
+    results = load_cells(root, expand(config).cells, references)
     write(collect(results, headers, measured_pairs(config)), metrics)
     titles = _titles(config)
     protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}

@@ -92,7 +92,7 @@ RECORDS = [
     *(
         cell.sweep.evaluation_record(cell.target, kind)
         for cell in GRID.cells
-        for kind in RUN.evaluate
+        for kind in cell.kinds
     ),
 ]
 
