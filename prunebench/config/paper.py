@@ -184,7 +184,7 @@ class Figure(Strict):
     model: str
     targets: tuple[str, ...] = Field(min_length=2)
     panels: tuple[Panel, ...] = Field(min_length=1)
-    reference: Reference | None = None
+    references: tuple[Reference, ...] = ()
 
     @model_validator(mode="after")
     def _targets_are_a_line(self) -> "Figure":
@@ -284,10 +284,11 @@ class Paper(Strict):
             yield from part.needed()
 
     @property
-    def references(self) -> list[str]:
+    def reference_files(self) -> list[str]:
         """The files of published numbers, each once."""
-        found = (part.reference.file for part in self.parts() if part.reference)
-        return list(dict.fromkeys(found))
+        found = [reference for figure in self.figures.values() for reference in figure.references]
+        found += [part.reference for part in (*self.tables.values(), *self.claims) if part.reference]
+        return sorted({reference.file for reference in found})
 
 
 def load_paper(folder: Path) -> Paper:

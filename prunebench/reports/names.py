@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from prunebench.config.paper import Paper
 from prunebench.results.expected import PERPLEXITY, SCORED, expected_pairs
 
 
@@ -29,3 +30,10 @@ def report_names(
 def report_name(model: str, metric: str, dataset: str) -> str:
     """The file name, without extension, of what shows this metric of this model on this dataset."""
     return f"{model}-{metric}-{dataset}"
+
+
+def paper_files(paper: Paper) -> list[str]:
+    """What `make_paper` writes into the paper's folder below `reports/papers`."""
+    tables = [f"{name}.{ending}" for name in (*paper.tables, "claims") for ending in ("tex", "csv")]
+    figures = [f"{name}.{ending}" for name in paper.figures for ending in ("pdf", "svg", "png")]
+    return [*tables, *figures, "claims.txt"]

@@ -24,14 +24,16 @@ def gather(config: Config, metrics: Path, provenance: Path, root: Path = Path())
     write(collect(results, headers, measured_pairs(config)), metrics)
     titles = _titles(config)
     protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}
-    write_json(provenance, summarise(results, headers, titles["models"], titles["datasets"], protocols))
+    run = summarise(results, headers, titles["models"], titles["datasets"], protocols)
+    write_json(provenance, {**run, "paper": _paper(config)})
 
 
 def gather_params(config: Config) -> str:
     """Digest of what the config itself contributes: a new title or reference value collects again, no more."""
     headers = {name: header.model_dump(mode="json") for name, header in method_headers(config).items()}
     references = {name: config.model_registry[name].reference for name in config.models}
-    return digest_json([headers, references, _titles(config), config.protocol_spec.model_dump(mode="json")])
+    protocol = config.protocol_spec.model_dump(mode="json")
+    return digest_json([headers, references, _titles(config), protocol, _paper(config)])
 
 
 def outcome(provenance: Path) -> str:
@@ -64,3 +66,10 @@ def _titles(config: Config) -> dict[str, dict[str, str]]:
         "models": {name: config.model_registry[name].title for name in config.models},
         "datasets": {name: entry.title for name, entry in data.items()},
     }
+
+
+def _paper(config: Config) -> dict[str, str] | None:
+    """Name and title of the paper whose tables the run fills."""
+    if config.paper is None or config.paper_layout is None:
+        return None
+    return {"name": config.paper.name, "title": config.paper_layout.title}
