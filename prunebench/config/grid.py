@@ -110,7 +110,11 @@ def expand(config: Config) -> Grid:
                 jobs[Sweep(config.protocol, model, spec, seed)] = legal
     if targets and len(jobs) == len(config.models):
         reasons = "; ".join(dict.fromkeys(skip.reason for skip in skipped)) or "`targets` is empty"
-        if needed is not None and config.targets and len(skipped) < len(config.models) * len(targets) * len(config.targets):
+        if (
+            needed is not None
+            and config.targets
+            and len(skipped) < len(config.models) * len(targets) * len(config.targets)
+        ):
             raise PrunebenchError(
                 f"config: {config.paper} shows none of these models, methods and targets, nor has it a stand-in for them"
             )

@@ -209,7 +209,7 @@ class Claim(Strict):
         where: the place in the paper.
         order: method names and relations, `sparsegpt <= wanda < magnitude`; `a << b` is `factor` times apart,
             `a ~ b` differs by no more than `tolerance` of the smaller one.
-        reference: where the paper's own numbers for it are.
+        references: where the paper's own numbers for it are.
     """
 
     claim: str
@@ -220,7 +220,7 @@ class Claim(Strict):
     metric: Literal["perplexity", "acc"] = "perplexity"
     factor: Annotated[float, Field(gt=1)] = 10.0
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    reference: Reference | None = None
+    references: tuple[Reference, ...] = ()
 
     @model_validator(mode="after")
     def _order_can_be_read(self) -> "Claim":
@@ -286,8 +286,8 @@ class Paper(Strict):
     @property
     def reference_files(self) -> list[str]:
         """The files of published numbers, each once."""
-        found = [reference for figure in self.figures.values() for reference in figure.references]
-        found += [part.reference for part in (*self.tables.values(), *self.claims) if part.reference]
+        found = [reference for part in (*self.figures.values(), *self.claims) for reference in part.references]
+        found += [table.reference for table in self.tables.values() if table.reference]
         return sorted({reference.file for reference in found})
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
 
 from prunebench.config.paper import Claim, Paper
 from prunebench.config.standins import shown_models
 from prunebench.reports.paper.measured import NOT_RUN, Measured, Value
-from prunebench.reports.paper.published import number_of, read_published
+from prunebench.reports.paper.published import Published, number_of, read_published
 from prunebench.reports.paper.writing import written_number
 from prunebench.targets import Target
 
@@ -54,33 +55,39 @@ class Verdict:
 
     @property
     def model_words(self) -> str:
-        """The model, and for which one it stands in."""
-        return self.asked if self.model in ("", self.asked) else f"{self.model} (for {self.asked})"
+        """The model, and for which one it stands in; all of them if none was run."""
+        if not self.model:
+            return ", ".join(self.claim.models)
+        return self.asked if self.model == self.asked else f"{self.model} (for {self.asked})"
 
 
 def judge_claims(paper: Paper, folder: Path, measured: Measured) -> list[Verdict]:
-    """Every claim on each of its models; a model without a stand-in of its own has none if another one took it."""
+    """Every claim on each of its models that the run shows; if it shows none, once, as not run."""
     verdicts = []
     for claim in paper.claims:
-        published = read_published(folder, claim.reference)
+        published = read_published(folder, claim.references)
         shown = shown_models(claim.models, measured.models, paper.stand_in)
-        for asked in claim.models:
+        for asked in shown or claim.models[:1]:
             model = shown.get(asked, "")
-
-            def printed(method: str, target: str, asked: str = asked) -> Value:
-                number = number_of(published.at(asked, method, target, claim.metric))
-                return Value(number, "", NOT_RUN if number is None else "ok")
-
-            def ours(method: str, target: str, model: str = model) -> Value:
-                return measured.value(model, method, target, claim.metric)
-
-            def tied(methods: tuple[str, str], target: str, model: str = model) -> bool:
-                return measured.tied(model, methods, target, claim.metric)
-
+            ours = partial(_measured, measured, claim, model)
+            tied = partial(_tied, measured, claim, model)
             points = tuple(_judge(claim, target, ours, tied) for target in claim.targets)
-            own = [_judge(claim, target, printed, lambda *_: False) for target in claim.targets]
+            own = [_judge(claim, target, partial(_printed, published, claim, asked)) for target in claim.targets]
             verdicts.append(Verdict(claim, asked, model, points, _word(own) if _known(own) else "no numbers"))
     return verdicts
+
+
+def _measured(measured: Measured, claim: Claim, model: str, method: str, target: str) -> Value:
+    return measured.value(model, method, target, claim.metric)
+
+
+def _tied(measured: Measured, claim: Claim, model: str, methods: tuple[str, str], target: str) -> bool:
+    return measured.tied(model, methods, target, claim.metric)
+
+
+def _printed(published: Published, claim: Claim, model: str, method: str, target: str) -> Value:
+    number = number_of(published.at(model, method, target, claim.metric))
+    return Value(number, "", NOT_RUN if number is None else "ok")
 
 
 def describe(title: str, verdicts: Sequence[Verdict]) -> str:
@@ -98,11 +105,15 @@ def describe(title: str, verdicts: Sequence[Verdict]) -> str:
 
 
 def _judge(
-    claim: Claim, target: str, value: Callable[[str, str], Value], tied: Callable[[tuple[str, str], str], bool]
+    claim: Claim,
+    target: str,
+    value: Callable[[str, str], Value],
+    tied: Callable[[tuple[str, str], str], bool] = lambda methods, target: False,
 ) -> Point:
     values = {method: value(method, target) for method in claim.methods}
     steps = [
-        _compare(values[first].number, relation, values[second].number, claim) for first, relation, second in claim.steps
+        _compare(values[first].number, relation, values[second].number, claim)
+        for first, relation, second in claim.steps
     ]
     holds = False if False in steps else None if None in steps else True
     numbers = ", ".join(f"{method} {_in_words(values[method], claim)}" for method in claim.methods)

@@ -50,7 +50,7 @@ def plot_figures(paper: Paper, folder: Path, measured: Measured) -> list[Plotted
     plotted = []
     for name, figure in paper.figures.items():
         model = shown_models([figure.model], measured.models, paper.stand_in).get(figure.model, "")
-        published = [read_published(folder, reference) for reference in figure.references]
+        published = read_published(folder, figure.references)
         panels = tuple(
             tuple(_curve(series, figure, model, measured, published) for series in panel.series)
             for panel in figure.panels
@@ -59,13 +59,9 @@ def plot_figures(paper: Paper, folder: Path, measured: Measured) -> list[Plotted
     return plotted
 
 
-def _curve(series: Series, figure: Figure, model: str, measured: Measured, published: Sequence[Published]) -> Curve:
+def _curve(series: Series, figure: Figure, model: str, measured: Measured, published: Published) -> Curve:
     ours = [measured.value(model, series.method, token, "perplexity").number for token in figure.targets]
-    printed = [
-        next((text for part in published if (text := part.at(figure.model, series.method, token, "perplexity"))), None)
-        for token in figure.targets
-    ]
-    theirs = [number_of(text) for text in printed]
+    theirs = [number_of(published.at(figure.model, series.method, token, "perplexity")) for token in figure.targets]
     return Curve(series, [_finite(value) for value in ours], [_finite(value) for value in theirs])
 
 
@@ -77,7 +73,11 @@ def draw(source: Source, plotted: Plotted, ink: str = "black") -> Drawing:
     x = [100 * Target.parse(token).sparsity for token in figure.targets]
     for ax, panel, curves in zip(axes, figure.panels, plotted.panels, strict=True):
         for number, curve in enumerate(curves):
-            look = {"color": PALETTE[number % len(PALETTE)], "marker": _MARKERS[number % len(_MARKERS)], "markersize": 4}
+            look = {
+                "color": PALETTE[number % len(PALETTE)],
+                "marker": _MARKERS[number % len(_MARKERS)],
+                "markersize": 4,
+            }
             _line(ax, x, curve.ours, label=curve.series.title, linewidth=1.4, **look)
             _line(ax, x, curve.published, linestyle="--", linewidth=1.0, markerfacecolor="none", **look)
         ax.set_yscale("log")
@@ -107,7 +107,9 @@ def _legend(drawing: Drawing, plotted: Plotted, ink: str) -> None:
     found: dict[str, Line2D] = {}
     for curves in plotted.panels:
         for number, curve in enumerate(curves):
-            found[curve.series.title] = Line2D([], [], color=PALETTE[number % len(PALETTE)], marker=_MARKERS[number % len(_MARKERS)], markersize=4)
+            found[curve.series.title] = Line2D(
+                [], [], color=PALETTE[number % len(PALETTE)], marker=_MARKERS[number % len(_MARKERS)], markersize=4
+            )
     kinds = {"here": Line2D([], [], color=ink), "published": Line2D([], [], color=ink, linestyle="--")}
     if not plotted.has_published:
         del kinds["published"]

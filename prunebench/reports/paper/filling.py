@@ -53,14 +53,19 @@ def fill_tables(paper: Paper, folder: Path, measured: Measured, protocol: str) -
     """All tables of the paper, in its order."""
     comparable = protocol in paper.protocols
     return [
-        fill(name, table, paper, read_published(folder, table.reference), measured, comparable)
+        fill(
+            name,
+            table,
+            paper,
+            read_published(folder, [table.reference] if table.reference else []),
+            measured,
+            comparable,
+        )
         for name, table in paper.tables.items()
     ]
 
 
-def fill(
-    name: str, table: Table, paper: Paper, published: Published, measured: Measured, comparable: bool
-) -> Filled:
+def fill(name: str, table: Table, paper: Paper, published: Published, measured: Measured, comparable: bool) -> Filled:
     """One table; without `comparable` no differences, since the run's protocol measures something else."""
     shown = shown_models((place.model for place in table.places()), measured.models, paper.stand_in)
 

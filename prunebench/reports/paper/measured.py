@@ -54,9 +54,7 @@ class Measured:
                 (row.metric, row.dataset, row.value, row.number, row.status, row.reason)
             )
 
-    def value(
-        self, model: str, method: str, target: str, metric: PaperMetric, levels: Iterable[str] = ()
-    ) -> Value:
+    def value(self, model: str, method: str, target: str, metric: PaperMetric, levels: Iterable[str] = ()) -> Value:
         """What the run has for one cell; `NOT_RUN` where the grid had no such cell or did not measure this."""
         if metric == "score":
             return self._score(model, method, levels)

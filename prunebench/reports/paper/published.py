@@ -1,6 +1,7 @@
 """The published numbers of a paper: tidy CSV files, every value as it is printed there."""
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,14 +27,21 @@ class Published:
         return None
 
 
-def read_published(folder: Path, reference: Reference | None) -> Published:
-    """Read one file below the paper's `reference/`; nothing if there is none to read.
+def read_published(folder: Path, references: Iterable[Reference]) -> Published:
+    """Read some files below the paper's `reference/`; of values in several of them the first counts.
+
+    Raises:
+        PrunebenchError: as `_read`.
+    """
+    return Published(tuple(row for reference in references for row in _read(folder, reference)))
+
+
+def _read(folder: Path, reference: Reference) -> list[dict[str, str]]:
+    """The rows of one file.
 
     Raises:
         PrunebenchError: the file or the draft is not there, a column is missing, or a value is there twice.
     """
-    if reference is None:
-        return Published()
     path = folder / REFERENCE_FOLDER / reference.file
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -57,7 +65,7 @@ def read_published(folder: Path, reference: Reference | None) -> Published:
         if key in seen:
             raise PrunebenchError(f"{path} has {' '.join(filter(None, key))} twice")
         seen.add(key)
-    return Published(tuple({name: row[name] for name in COLUMNS} for row in rows))
+    return [{name: row[name] for name in COLUMNS} for row in rows]
 
 
 def number_of(published: str | None) -> float | None:

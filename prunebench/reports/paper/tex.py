@@ -46,16 +46,17 @@ def caption(source: Source, filled: Filled) -> str:
 def remarks(source: Source, filled: Filled) -> list[str]:
     """How to read the cells, as plain sentences without their full stops."""
     sentences = [f"Measured with protocol {source.protocol}"]
-    if any(cell.published is not None for row in filled.cells for cell in row):
-        sentences.append("Small below each value: the published one and our relative difference from it")
     stand_ins = filled.stand_ins
-    sentences += [
-        f"{source.title('models', ours)} ({ours}) stands in for {asked}" for asked, ours in stand_ins.items()
-    ]
-    if not filled.comparable:
-        sentences.append("No differences are given, since the paper's protocol is another one")
-    elif stand_ins:
-        sentences.append("No differences are given where another model stands in")
+    sentences += [f"{source.title('models', ours)} ({ours}) stands in for {asked}" for asked, ours in stand_ins.items()]
+    if any(cell.published is not None for row in filled.cells for cell in row):
+        if not filled.comparable:
+            sentences.append("Small below each value: the published one, of another protocol, so without a difference")
+        elif stand_ins:
+            sentences.append(
+                "Small below each value: the published one and, where the model is the paper's, our relative difference"
+            )
+        else:
+            sentences.append("Small below each value: the published one and our relative difference from it")
     return sentences
 
 
