@@ -110,13 +110,9 @@ def expand(config: Config) -> Grid:
                 jobs[Sweep(config.protocol, model, spec, seed)] = legal
     if targets and len(jobs) == len(config.models):
         reasons = "; ".join(dict.fromkeys(skip.reason for skip in skipped)) or "`targets` is empty"
-        if (
-            needed is not None
-            and config.targets
-            and len(skipped) < len(config.models) * len(targets) * len(config.targets)
-        ):
+        if needed is not None and any(not reason for tokens in targets.values() for reason in tokens.values()):
             raise PrunebenchError(
-                f"config: {config.paper} shows none of these models, methods and targets, nor has it a stand-in for them"
+                f"config: {config.paper} shows none of these cells, nor is a model of the run a stand-in for one of its"
             )
         raise PrunebenchError(f"config: none of the methods can do any of the targets ({reasons})")
 

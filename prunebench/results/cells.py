@@ -63,8 +63,9 @@ class CellResult:
 
 
 def load_cells(root: Path, cells: Iterable[GridCell], references: References | None = None) -> list[CellResult]:
-    """Read the records of all cells under the project root, of the kinds of evaluation each gets, and pass each model through the reference gate.
+    """Read the records of all cells and pass each model through the reference gate.
 
+    The records lie under the project root; of evaluations there are the kinds the cell gets.
     A model whose dense perplexity is known for the protocol and deviates from it by more than
     `REFERENCE_TOLERANCE` was not evaluated as the protocol says: all its cells are rejected.
     """

@@ -111,10 +111,8 @@ def _judge(
     tied: Callable[[tuple[str, str], str], bool] = lambda methods, target: False,
 ) -> Point:
     values = {method: value(method, target) for method in claim.methods}
-    steps = [
-        _compare(values[first].number, relation, values[second].number, claim)
-        for first, relation, second in claim.steps
-    ]
+    found = {method: value.number for method, value in values.items()}
+    steps = [_compare(found[first], relation, found[second], claim) for first, relation, second in claim.steps]
     holds = False if False in steps else None if None in steps else True
     numbers = ", ".join(f"{method} {_in_words(values[method], claim)}" for method in claim.methods)
     together = any(tied((first, second), target) for first, _, second in claim.steps)

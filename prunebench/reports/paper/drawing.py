@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -71,14 +72,11 @@ def draw(source: Source, plotted: Plotted, ink: str = "black") -> Drawing:
     drawing = Drawing(figsize=(2.2 + 3.4 * count, 3.6), layout="constrained")
     axes = drawing.subplots(1, count, sharey=True, squeeze=False)[0]
     x = [100 * Target.parse(token).sparsity for token in figure.targets]
+    looks = _looks(plotted)
     for ax, panel, curves in zip(axes, figure.panels, plotted.panels, strict=True):
-        for number, curve in enumerate(curves):
-            look = {
-                "color": PALETTE[number % len(PALETTE)],
-                "marker": _MARKERS[number % len(_MARKERS)],
-                "markersize": 4,
-            }
-            _line(ax, x, curve.ours, label=curve.series.title, linewidth=1.4, **look)
+        for curve in curves:
+            look = looks[curve.series.title]
+            _line(ax, x, curve.ours, linewidth=1.4, **look)
             _line(ax, x, curve.published, linestyle="--", linewidth=1.0, markerfacecolor="none", **look)
         ax.set_yscale("log")
         ax.set_xlabel("pruned level (%)")
@@ -89,27 +87,31 @@ def draw(source: Source, plotted: Plotted, ink: str = "black") -> Drawing:
         axes[0].set_ylim(top=_HIGHEST)
     if not any(isfinite(value) for value in shown):
         axes[0].text(0.5, 0.5, "not run", transform=axes[0].transAxes, ha="center", va="center")
-    _legend(drawing, plotted, ink)
+    _legend(drawing, plotted, looks, ink)
     title = f"{figure.title}: {_model_words(source, plotted)}"
     drawing.suptitle(title.replace("$", r"\$"), fontsize=10)
     return drawing
 
 
-def _line(ax: Axes, x: Sequence[float], y: Sequence[float], **look: object) -> None:
+def _looks(plotted: Plotted) -> dict[str, dict[str, Any]]:
+    """Colour and marker of each series, the same in all panels."""
+    titles = dict.fromkeys(curve.series.title for curves in plotted.panels for curve in curves)
+    return {
+        title: {"color": PALETTE[i % len(PALETTE)], "marker": _MARKERS[i % len(_MARKERS)], "markersize": 4}
+        for i, title in enumerate(titles)
+    }
+
+
+def _line(ax: Axes, x: Sequence[float], y: Sequence[float], **look: Any) -> None:
     """The points there are, joined: a level that was not run leaves no hole."""
     points = [(place, value) for place, value in zip(x, y, strict=True) if isfinite(value)]
     if points:
         ax.plot(*zip(*points, strict=True), **look)
 
 
-def _legend(drawing: Drawing, plotted: Plotted, ink: str) -> None:
+def _legend(drawing: Drawing, plotted: Plotted, looks: dict[str, dict[str, Any]], ink: str) -> None:
     """Colour is the method; solid is ours, dashed the paper's."""
-    found: dict[str, Line2D] = {}
-    for curves in plotted.panels:
-        for number, curve in enumerate(curves):
-            found[curve.series.title] = Line2D(
-                [], [], color=PALETTE[number % len(PALETTE)], marker=_MARKERS[number % len(_MARKERS)], markersize=4
-            )
+    found = {title: Line2D([], [], **look) for title, look in looks.items()}
     kinds = {"here": Line2D([], [], color=ink), "published": Line2D([], [], color=ink, linestyle="--")}
     if not plotted.has_published:
         del kinds["published"]

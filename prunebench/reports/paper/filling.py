@@ -51,18 +51,11 @@ class Filled:
 
 def fill_tables(paper: Paper, folder: Path, measured: Measured, protocol: str) -> list[Filled]:
     """All tables of the paper, in its order."""
-    comparable = protocol in paper.protocols
-    return [
-        fill(
-            name,
-            table,
-            paper,
-            read_published(folder, [table.reference] if table.reference else []),
-            measured,
-            comparable,
-        )
-        for name, table in paper.tables.items()
-    ]
+    filled = []
+    for name, table in paper.tables.items():
+        published = read_published(folder, [table.reference] if table.reference else [])
+        filled.append(fill(name, table, paper, published, measured, protocol in paper.protocols))
+    return filled
 
 
 def fill(name: str, table: Table, paper: Paper, published: Published, measured: Measured, comparable: bool) -> Filled:
