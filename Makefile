@@ -1,21 +1,27 @@
 # The commands of this project. Each makes .venv from requirements.lock when it is missing or stale.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Looked up before .venv/bin comes first in PATH: the environment is not to be made by the one it replaces.
+ifeq ($(origin PYTHON), undefined)
+PYTHON := $(shell command -v python3.11 || command -v python3)
+endif
 VENV := .venv
 PINS := requirements.lock pyproject.toml
 STAMP := $(VENV)/installed-from
+
+# Test files run side by side, on four cores at most: each worker loads torch.
+WORKERS := $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores < 4 ? cores : 4)))
 
 # Jobs find python, prunebench and snakemake of this environment, whatever is activated outside.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help leaderboard test lint bench environment lock clean
+.PHONY: help leaderboard test lint bench environment clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 leaderboard: environment ## run config/config.yaml: fetch, prune, evaluate, report
-	snakemake --cores all
+	snakemake --cores all --quiet reason
 	@echo
 	@echo "leaderboard  $(CURDIR)/reports/leaderboard.html  (open it in a browser)"
 	@echo "tables       $(CURDIR)/reports/tables"
@@ -23,7 +29,7 @@ leaderboard: environment ## run config/config.yaml: fetch, prune, evaluate, repo
 	@echo "all numbers  $(CURDIR)/results/metrics.csv"
 
 test: lint ## lint, then the test suite
-	pytest
+	pytest --numprocesses $(WORKERS) --dist loadfile
 
 lint: environment ## style, types and workflow checks
 	ruff check .
@@ -38,7 +44,7 @@ bench: environment ## time and memory of one cell against the plain forward pass
 # Compared by content, not by time: a checkout changes times only. The stamp is written last, so an
 # interrupted installation is finished by the next call.
 environment: ## make .venv, if it is missing or stale
-	@cat $(PINS) | cmp -s - $(STAMP) || $(MAKE) --no-print-directory $(STAMP)
+	@cat $(PINS) | cmp -s - $(STAMP) || $(MAKE) --no-print-directory PYTHON='$(PYTHON)' $(STAMP)
 
 .PHONY: $(STAMP)
 $(STAMP):

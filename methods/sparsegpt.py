@@ -2,7 +2,7 @@
 
 import torch
 
-from prunebench.sparsity.select import prune_lowest
+from prunebench.sparsity.select import BLOCK_COLUMNS, prune_lowest
 
 METHOD = {
     "title": "SparseGPT",
@@ -12,11 +12,11 @@ METHOD = {
     "needs": ["gram"],
     "group": "block128",
     "cite": "frantar2023sparsegpt",
-    "params": {"damping": 0.01, "block": 128},
+    "params": {"damping": 0.01},
 }
 
 
-def prune_layer(layer, inputs, target, damping, block, note):
+def prune_layer(layer, inputs, target, damping, note):
     """Algorithm 1 of the paper.  layer.weight: (out, in); inputs.gram: (in, in); returns the new weight (out, in).
 
     Everything is held as (in, out), so that a column of the paper, one input's weights, is contiguous.
@@ -24,6 +24,7 @@ def prune_layer(layer, inputs, target, damping, block, note):
     W = layer.weight.float().T.contiguous()
     H, dead = hessian(inputs)
     U = inverse_cholesky(H, damping, note)
+    block = BLOCK_COLUMNS
     if target.pattern == "n:m":
         block = max(block // target.m, 1) * target.m  # a block holds whole groups of M
 

@@ -85,7 +85,7 @@ def draw(source: Source, panel: Panel, looks: Mapping[str, Look], ink: str = "bl
     labels = [_title(source, "methods", method) for method in named]
     figure.legend([handles[method] for method in named], labels, loc="outside right upper")
     model, text = _title(source, "models", panel.model), _title(source, "datasets", panel.dataset)
-    figure.suptitle(f"{model} on {text}", fontsize=10)
+    figure.suptitle(f"{model}\n{text}", fontsize=9)  # two lines: registry titles are long, and the legend is beside
     if footnote := _footnote(source, panel):
         figure.supxlabel(footnote, fontsize=7, x=0.01, ha="left")
     return figure

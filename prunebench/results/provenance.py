@@ -17,15 +17,18 @@ _CHECKOUT = Path(prunebench.__file__).parent.parent
 _LOCK_FILE = "requirements.lock"
 
 
-def provenance(threads: int | None = None, device: str = "cpu", gpu: str | None = None) -> dict[str, Any]:
+def provenance(
+    threads: int | None = None, device: str = "cpu", gpu: str | None = None, dtype: str | None = None
+) -> dict[str, Any]:
     """What produced a record, as JSON: equal for two records exactly when they were made in the same environment.
 
     Args:
         threads: CPU threads the work was given.
         device: kind of device the model ran on, `cpu` or `cuda`.
         gpu: the GPU's product name, where there is one.
+        dtype: the type the model's parameters had.
     """
-    return {**_environment(), "threads": threads, "device": device, "gpu": gpu}
+    return {**_environment(), "threads": threads, "device": device, "gpu": gpu, "dtype": dtype}
 
 
 @cache

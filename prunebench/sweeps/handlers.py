@@ -61,7 +61,7 @@ def make_handler(setup: dict[str, Any], say: Say) -> tuple[Handler, dict[str, An
     gc.collect()
     gc.freeze()  # what stays for good is not to be looked through again after every cell
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-    return handler, {"provenance": {**provenance(config.threads, device.type, gpu), "dtype": dtype}}
+    return handler, {"provenance": provenance(config.threads, device.type, gpu, dtype)}
 
 
 def _handler(bench: Bench, work: Literal["prune"] | Kind) -> Handler:
@@ -81,6 +81,7 @@ def reset_global_state(seed: int, threads: int) -> None:
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
     torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
     torch.set_grad_enabled(True)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)

@@ -112,7 +112,7 @@ def evaluate_sweep(config: Mapping[str, Any], sweep: str, kind: Kind, targets: S
         if pruned[target].status != "ok":
             outcome = Outcome(pruned[target].status, pruned[target].reason)
             job.tell(target, outcome)
-            keep(target, outcome, provenance(job.config.threads))
+            keep(target, outcome, pruned[target].provenance)
             continue
         patch = job.sweep.patch(target)
         if not _is_file_with(patch, pruned[target].patch_sha256):

@@ -60,12 +60,12 @@ def serve(make_handler: Callable[[dict[str, Any], Say], tuple[Handler, dict[str,
             the handler is sent as the answer. Whatever it raises is infrastructure.
     """
     _die_with(parent)
-    channel = _Channel()
+    channel, home = _Channel(), Path.cwd()
     try:
         handler, ready = make_handler(channel.receive(), say)
         channel.send({"ready": True, **ready})
         while True:
-            channel.send(_run(handler, channel.receive()))
+            channel.send(_run(handler, channel.receive(), home))
     except BaseException as error:
         _log_traceback(error)
         channel.send({"infrastructure": True, "status": "error", "reason": _describe(error)})
@@ -76,12 +76,12 @@ def say(text: str) -> None:
     os.write(2, (stamped(text) + "\n").encode())
 
 
-def _run(handler: Handler, cell: dict[str, Any]) -> dict[str, Any]:
+def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
     gc.collect()
     _reset_peak()
     started = time.perf_counter()
     try:
-        result = handler.attempt(cell)
+        result = _attempt(handler, cell, home)
     except InfrastructureError:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: a method may raise anything
@@ -96,6 +96,13 @@ def _run(handler: Handler, cell: dict[str, Any]) -> dict[str, Any]:
     else:
         reply = handler.keep(cell, result)
     return {"seconds": time.perf_counter() - started, **reply, "peak_host_bytes": peak_resident_bytes()}
+
+
+def _attempt(handler: Handler, cell: dict[str, Any], home: Path) -> Any:
+    try:
+        return handler.attempt(cell)
+    finally:
+        os.chdir(home)  # results have relative paths, wherever the method has gone
 
 
 def judge(error: BaseException) -> tuple[Status, str]:
@@ -156,7 +163,7 @@ def _reset_peak() -> None:
 
 
 def _die_with(parent: int) -> None:
-    if sys.platform == "linux":
+    if sys.platform == "linux":  # elsewhere `_Channel` notices; this works even where no Python code gets to run
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")

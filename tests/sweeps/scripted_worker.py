@@ -120,6 +120,7 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "close everything": close_everything,
     "fork": fork_and_return,
     "recurse": recurse,
+    "go elsewhere": lambda: os.chdir("/"),
     "end later": end_later,
     "SystemExit": lambda: sys.exit("leaving"),
     "KeyboardInterrupt": raises(KeyboardInterrupt()),
@@ -159,7 +160,7 @@ class Scripted:
     def keep(self, cell: dict[str, Any], result: Any) -> dict[str, Any]:
         if cell.get("keep") == "full disk":
             raise OSError(errno.ENOSPC, "No space left on device")
-        return {"status": "ok", "result": result}
+        return {"status": "ok", "result": result, "folder": os.getcwd()}
 
     def intact(self) -> bool:
         return not self._spoiled

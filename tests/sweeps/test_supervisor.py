@@ -105,6 +105,11 @@ def test_each_failure_gets_its_status_and_reason_and_the_next_cell_is_fine(
     assert [what for _, what in bench.computed] == [action, "ok"]
 
 
+def test_results_are_stored_where_they_belong_though_the_method_went_elsewhere(bench: Bench) -> None:
+    outcomes = bench.run(["go elsewhere", "ok"])
+    assert [outcome.reply["folder"] for outcome in outcomes] == [os.getcwd()] * 2
+
+
 def test_a_traceback_is_in_the_log(bench: Bench) -> None:
     bench.run(["ValueError"])
     assert "Traceback (most recent call last)" in bench.text
