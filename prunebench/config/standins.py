@@ -17,7 +17,7 @@ def shown_models(asked: Iterable[str], run: Collection[str], stand_in: Mapping[s
     asked = list(dict.fromkeys(asked))
     shown = {model: model for model in asked if model in run}
     for model in asked:
-        substitute = stand_in.get(model)
+        substitute = stand_in.get(model, "")
         if model not in shown and substitute in run and substitute not in shown.values():
             shown[model] = substitute
     return shown

@@ -6,7 +6,8 @@ from functools import partial
 from math import inf
 from pathlib import Path
 
-from prunebench.config.paper import Claim, Paper
+from prunebench.config.paper import Paper
+from prunebench.config.paper_parts import Claim
 from prunebench.config.standins import shown_models
 from prunebench.reports.paper.measured import NOT_RUN, Measured, Value
 from prunebench.reports.paper.published import Published, number_of, read_published

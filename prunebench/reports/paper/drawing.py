@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
-from prunebench.config.paper import Figure, Paper, Series
+from prunebench.config.paper import Paper
+from prunebench.config.paper_parts import Figure, Series
 from prunebench.config.standins import shown_models
 from prunebench.reports.drawing import PALETTE
 from prunebench.reports.paper.measured import Measured

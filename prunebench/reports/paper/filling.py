@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from prunebench.config.paper import Paper, Place, Table
+from prunebench.config.paper import Paper
+from prunebench.config.paper_parts import Place, Table
 from prunebench.config.standins import shown_models
 from prunebench.reports.paper.measured import Measured, Value
 from prunebench.reports.paper.published import Published, number_of, read_published

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import inf, log
 from statistics import fmean
 
-from prunebench.config.paper import PaperMetric
+from prunebench.config.paper_parts import PaperMetric
 from prunebench.reports.panels import DENSE_METHOD
 from prunebench.reports.source import Source
 from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY
@@ -93,11 +93,11 @@ class Measured:
         return Value(text=status, status=status, reason=reason)
 
     def _score(self, model: str, method: str, levels: Iterable[str]) -> Value:
-        dense = self.value(model, DENSE_METHOD, DENSE.token, PERPLEXITY).number
+        dense = self.value(model, DENSE_METHOD, DENSE.token, "perplexity").number
         parts, outcomes = [], []
         for token in levels:
-            chance = self.value(model, "random", token, PERPLEXITY).number
-            own = self.value(model, method, token, PERPLEXITY)
+            chance = self.value(model, "random", token, "perplexity").number
+            own = self.value(model, method, token, "perplexity")
             if own.status == NOT_RUN or dense is None or chance is None or not dense < chance < inf:
                 continue
             outcomes.append((own.status, own.reason))
@@ -111,4 +111,4 @@ class Measured:
 
 
 def _worst(outcomes: list[tuple[str, str]]) -> tuple[str, str]:
-    return min(outcomes, key=lambda outcome: SEVERITY.index(outcome[0]))  # type: ignore[arg-type]
+    return min(outcomes, key=lambda outcome: SEVERITY.index(outcome[0]))

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from prunebench.config.paper import REFERENCE_FOLDER, Reference
+from prunebench.config.paper import REFERENCE_FOLDER
+from prunebench.config.paper_parts import Reference
 from prunebench.errors import PrunebenchError
 
 COLUMNS = ("model", "method", "target", "metric", "published")

@@ -12,7 +12,7 @@ from prunebench.reports.paper.writing import Written, write_cell
 from prunebench.reports.source import Source
 from prunebench.results.summary import SEVERITY
 
-_PACKAGES = r"% Needs \usepackage{booktabs,adjustbox,amssymb} and \usepackage[T1]{fontenc}."
+_PACKAGES = r"% Needs \usepackage{booktabs,adjustbox} and \usepackage[T1]{fontenc}."
 _TEXT_WIDTH = "6.5cm"
 
 

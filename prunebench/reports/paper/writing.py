@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import inf
 
-from prunebench.config.paper import PaperMetric
+from prunebench.config.paper_parts import PaperMetric
 from prunebench.reports.display import METRICS, STATUS_WORDS, Metric, split_number
 from prunebench.reports.paper.filling import Cell
 from prunebench.reports.paper.measured import NOT_RUN
@@ -33,13 +33,13 @@ def write_cell(cell: Cell) -> Written:
     """The cell as it is shown."""
     ours, metric = cell.ours, cell.place.metric
     status = "" if ours.status == "ok" else STATUS_WORDS.get(ours.status, ours.status)
-    below = {"published": cell.published, "difference": written_difference(cell.difference)}
+    printed, difference = cell.published, written_difference(cell.difference)
     if metric == "status":
-        return Written(text=STATUS_WORDS.get(ours.text, NOT_RUN), **below)
+        return Written("", 0, STATUS_WORDS.get(ours.text, NOT_RUN), "", printed, difference)
     if metric == "continuation":
-        return Written(text=ours.text, status=status, **below)
+        return Written("", 0, ours.text, status, printed, difference)
     number, power = written_number(ours.number, metric) if ours.number is not None else ("", 0)
-    return Written(number, power, "", status, **below)
+    return Written(number, power, "", status, printed, difference)
 
 
 def written_number(value: float, metric: PaperMetric) -> tuple[str, int]:

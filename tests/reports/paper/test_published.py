@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prunebench.config.paper import Reference
+from prunebench.config.paper_parts import Reference
 from prunebench.errors import PrunebenchError
 from prunebench.reports.paper.published import number_of, read_published
 from tests.reports.paper.small import PUBLISHED, write_paper

@@ -30,7 +30,7 @@ def test_our_value_stands_beside_the_published_one_with_the_relative_difference(
     assert (cell["ours"], cell["published"], cell["difference"]) == ("25.0", "20.0", "0.25")
     assert found["0%", "Measured"]["difference"] == "0"
     text = (built / "table1.tex").read_text()
-    assert r"{25.00\\[-0.4ex]{\scriptsize 20.0 +25.0\%}" in text
+    assert r"25.00\\[-0.4ex]{\scriptsize 20.0 +25.0\%}" in text
 
 
 def test_the_perplexity_is_that_of_the_protocols_first_text(built: Path) -> None:
