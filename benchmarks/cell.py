@@ -57,24 +57,29 @@ def main() -> None:
 
     calibrate = _best(lambda: _forward(model, calibration))
     evaluate = _best(lambda: _forward(model, windows))
+    base = 2 * calibrate + evaluate
     console = Console()
     table = Table(
-        "method", "prune s", "patch s", "evaluate s", "cell s", "forwards s", "ratio",
+        "method", "prune s", "patch s", "evaluate s", "cell s", "its forwards s", "beyond them s", "/ bound's base",
         title=f"{calibration.numel()} calibration and {windows.numel()} evaluation tokens, {config.threads} thread(s)",
     )  # fmt: skip
     missed = []
     for name in METHODS:
         method = load_method(name, config.method_paths)
         prune, patch, evaluated = _cell(model, method, calibration, windows)
+        # Data-free methods run no calibration; the bound counts it for all, so that one number serves all.
         forwards = (2 * calibrate if method.header.needs else 0.0) + evaluate
         cell = prune + patch + evaluated
-        table.add_row(name, *(f"{s:.1f}" for s in (prune, patch, evaluated, cell, forwards)), f"{cell / forwards:.2f}")
-        if name != "sparsegpt" and cell > BOUND * (2 * calibrate + evaluate):
-            missed.append(f"{name} takes {cell:.1f} s, the bound is {BOUND} x {2 * calibrate + evaluate:.1f} s")
+        table.add_row(
+            name,
+            *(f"{s:.1f}" for s in (prune, patch, evaluated, cell, forwards)),
+            f"{cell - forwards:.1f}",
+            f"{cell / base:.2f}",
+        )
+        if name != "sparsegpt" and cell > BOUND * base:
+            missed.append(f"{name} takes {cell:.1f} s, the bound is {BOUND} x {base:.1f} s")
     console.print(table)
-    console.print(
-        f"2 x calibration + 1 x evaluation through model(...): {2 * calibrate + evaluate:.1f} s; bound {BOUND} x"
-    )
+    console.print(f"2 x calibration + 1 x evaluation through model(...): {base:.1f} s; bound {BOUND} x that")
 
     console.print(f"start of a process until the model is loaded: {start:.1f} s (bound {START_BOUND})")
     if start > START_BOUND:

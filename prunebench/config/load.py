@@ -59,6 +59,7 @@ def load_config(mapping: Mapping[str, Any]) -> Config:
     for name in config.models:
         text = config.model_registry[name].training_text
         _known("text", [text] if text else [], texts, f"{files.models}, entry {name!r}")
+    _check_references(config.model_registry, protocols, texts, files.models)
     if "zeroshot" in config.evaluate and not config.zeroshot_tasks:
         raise PrunebenchError("config: `evaluate` has zeroshot but `zeroshot_tasks` is empty; name tasks or drop it")
     for spec in config.methods:
@@ -106,3 +107,16 @@ def _check_method(spec: str, files: Mapping[str, Path], where: str = "config") -
     for key in values:
         if key not in known:
             raise unknown_name("parameter", key, known, f"method {spec!r}")
+    nsamples = values.get("nsamples", 1)
+    if type(nsamples) is not int or nsamples < 1:
+        raise PrunebenchError(f"method {spec!r}: nsamples is a number of calibration sequences, 1 or more")
+
+
+def _check_references(
+    models: Mapping[str, ModelSpec], protocols: Iterable[str], texts: Iterable[str], file: Path
+) -> None:
+    """A misspelt reference would switch its check off without a word."""
+    for name, spec in models.items():
+        where = f"{file}, reference of {name!r}"
+        _known("protocol", spec.reference, protocols, where)
+        _known("text", [text for values in spec.reference.values() for text in values], texts, where)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from prunebench import ENGINE_VERSION
 from prunebench.config.strict import Strict
 from prunebench.files import digest_json
 
@@ -60,6 +61,17 @@ class LocalSource(Strict):
         """The path as it is now, without `member`; None if only `env` is given and it is not set."""
         value = os.environ.get(self.env, "") if self.env else ""
         return Path(value) if value else self.path
+
+    def state(self) -> Any:
+        """What tells one content from another without reading it: the pinned hash, else names, sizes and times."""
+        if self.sha256 is not None:
+            return self.sha256
+        root = self.resolve()
+        if root is None or not root.exists():
+            return str(root)
+        whole = root / self.member if root.is_dir() else root
+        files = sorted(path for path in whole.rglob("*") if path.is_file()) if whole.is_dir() else [whole]
+        return [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files]
 
 
 class HubModelSource(Strict):
@@ -134,11 +146,14 @@ class _Entry(Strict):
 
     @property
     def digest(self) -> str:
-        """A short digest of what decides the asset's bytes: a title, note or reference value makes none anew."""
+        """A short digest of what decides the asset's bytes: a title, note or reference value makes none anew.
+
+        Local files count by name, size and time, so a model trained again in the same folder is seen.
+        """
         described = self.model_dump(mode="json", exclude={"title", "notes", "reference", "domain"})
         source: Any = getattr(self, "source", None)
-        resolved = str(source.resolve()) if isinstance(source, LocalSource) else None
-        return digest_json([described, resolved])
+        state = source.state() if isinstance(source, LocalSource) else None
+        return digest_json([ENGINE_VERSION, described, state])
 
 
 class ModelSpec(_Entry):

@@ -92,3 +92,21 @@ def test_without_the_dense_method_there_is_no_dense_row(mapping: Mapping) -> Non
 
 def test_loading_what_was_loaded_changes_nothing(mapping: Mapping) -> None:
     assert load_config(mapping) == load_config(mapping)
+
+
+@pytest.mark.parametrize("value", ["0", "-3", "1e2", "32.0", "abc", "True"])
+def test_a_number_of_samples_is_a_positive_whole_number(mapping: Mapping, value: str) -> None:
+    mapping["methods"] = [f"dense@nsamples={value}"]
+    with pytest.raises(PrunebenchError, match="nsamples is a number of calibration sequences, 1 or more"):
+        load_config(mapping)
+
+
+def test_a_misspelt_reference_is_refused(mapping: Mapping) -> None:
+    model = mapping["models"][0]
+    change_registry(mapping, "models", lambda models: models[model].update(reference={"nowhere": {}}))
+    with pytest.raises(PrunebenchError, match=rf"unknown protocol 'nowhere' in .*reference of '{model}'"):
+        load_config(mapping)
+    known = {mapping["protocol"]: {"no-text": 3.0}}
+    change_registry(mapping, "models", lambda models: models[model].update(reference=known))
+    with pytest.raises(PrunebenchError, match=rf"unknown text 'no-text' in .*reference of '{model}'"):
+        load_config(mapping)

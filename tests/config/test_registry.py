@@ -104,3 +104,11 @@ def test_the_digest_changes_with_the_bytes_and_with_nothing_else(monkeypatch):
     one = digest(**local)
     monkeypatch.setenv("SOME_MODEL", "/two")
     assert digest(**local) != one
+
+
+def test_a_model_trained_again_in_the_same_folder_is_another(tmp_path):
+    spec = ModelSpec(title="M", source={"kind": "local", "path": tmp_path})
+    (tmp_path / "model.safetensors").write_bytes(b"old")
+    before = spec.digest
+    (tmp_path / "model.safetensors").write_bytes(b"newer")
+    assert spec.digest != before

@@ -34,7 +34,10 @@ def wait_for(*paths: Path) -> None:
         time.sleep(0.05)
 
 
-def test_after_a_kill_the_bare_command_loses_at_most_the_cell_in_progress(project: Project) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_after_a_kill_the_bare_command_loses_at_most_the_cell_in_progress(
+    project: Project, how: signal.Signals
+) -> None:
     project.method("slow", SLOW)
     project.config.update(methods=["slow"], targets=TARGETS)
     sweep = project.root / "results" / "pruned" / "tiny" / "tiny-llama" / "slow" / "seed0"
@@ -47,7 +50,7 @@ def test_after_a_kill_the_bare_command_loses_at_most_the_cell_in_progress(projec
         said = project.snakemake(succeeds=False)
         assert f"another run (process {run.pid}) is working in this directory" in said
     finally:
-        os.killpg(run.pid, signal.SIGKILL)
+        os.killpg(run.pid, how)
         run.wait()
     before = project.records()
     assert sum("/slow/" in path for path in before) < len(TARGETS)  # it was killed in the middle

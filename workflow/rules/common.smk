@@ -7,6 +7,7 @@ from snakemake.logging import logger
 
 import prunebench.reports
 import prunebench.results
+from prunebench import ENGINE_VERSION
 from prunebench.config import grid, load
 from prunebench.config.paper import REFERENCE_FOLDER, TABLES_FILE
 from prunebench.errors import PrunebenchError

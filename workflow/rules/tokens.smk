@@ -19,6 +19,7 @@ rule tokenize_calibration:
     conda:
         "../../environment.yml"
     params:
+        engine=ENGINE_VERSION,
         settings=RUN.protocol_spec.calibration.model_dump_json(exclude={"nsamples"}),
         # As many as the greediest variant takes; the others take the first so many.
         nsamples=max(keys.nsamples(RUN, sweep) for sweep in GRID.sweeps),
@@ -43,6 +44,7 @@ rule tokenize_windows:
     conda:
         "../../environment.yml"
     params:
+        engine=ENGINE_VERSION,
         settings=RUN.protocol_spec.perplexity.model_dump_json(exclude={"texts"}),
     message:
         "Tokenize {wildcards.text} for {wildcards.model}"
