@@ -35,7 +35,7 @@ rule all:
         TABLES,
         FIGURES,
         LEADERBOARD,
-        PAPER_PAGE,
-        PAPER_FILES,
+        PAPER.page,
+        PAPER.files,
     message:
         "All cells and reports are there"

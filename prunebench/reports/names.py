@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from prunebench.config.paper import Paper
+from prunebench.config.paper import REFERENCE_FOLDER, TABLES_FILE, Paper
 from prunebench.results.expected import PERPLEXITY, SCORED, expected_pairs
 
 
@@ -32,8 +33,23 @@ def report_name(model: str, metric: str, dataset: str) -> str:
     return f"{model}-{metric}-{dataset}"
 
 
-def paper_files(paper: Paper) -> list[str]:
-    """What `make_paper` writes into the paper's folder below `reports/papers`."""
+@dataclass(frozen=True)
+class PaperNames:
+    """The files of a paper's rule: what it reads besides the metrics, and what it writes; nothing without a paper."""
+
+    layout: str = ""
+    numbers: tuple[str, ...] = ()
+    page: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+
+
+def paper_names(folder: Path | None, paper: Paper | None) -> PaperNames:
+    """The page is `reports/papers/<paper>.html`, its files lie in the folder of its name beside it."""
+    if folder is None or paper is None:
+        return PaperNames()
     tables = [f"{name}.{ending}" for name in (*paper.tables, "claims") for ending in ("tex", "csv")]
     figures = [f"{name}.{ending}" for name in paper.figures for ending in ("pdf", "svg", "png")]
-    return [*tables, *figures, "claims.txt"]
+    files = tuple(f"reports/papers/{folder.name}/{name}" for name in (*tables, *figures, "claims.txt"))
+    numbers = tuple(f"{folder}/{REFERENCE_FOLDER}/{name}" for name in paper.reference_files)
+    return PaperNames(f"{folder}/{TABLES_FILE}", numbers, (f"reports/papers/{folder.name}.html",), files, files[-1:])

@@ -9,7 +9,6 @@ import prunebench.reports
 import prunebench.results
 from prunebench import ENGINE_VERSION
 from prunebench.config import grid, load
-from prunebench.config.paper import REFERENCE_FOLDER, TABLES_FILE
 from prunebench.errors import PrunebenchError
 from prunebench.files import digest_folder
 from prunebench.layout import (
@@ -25,7 +24,7 @@ from prunebench.layout import (
     WINDOWS,
     Sweep,
 )
-from prunebench.reports.names import paper_files, report_names
+from prunebench.reports.names import paper_names, report_names
 from prunebench.results import gather
 from prunebench.runlock import hold_run_lock
 from prunebench.sweeps import keys
@@ -52,9 +51,8 @@ onstart:
 onsuccess:
     if Path(PROVENANCE).exists():
         logger.info(gather.outcome(Path(PROVENANCE)))
-    for claims in PAPER_FILES:
-        if claims.endswith("claims.txt") and Path(claims).exists():
-            logger.info(Path(claims).read_text(encoding="utf-8"))
+    for claims in filter(Path.exists, map(Path, PAPER.claims)):
+        logger.info(claims.read_text(encoding="utf-8"))
 
 
 def one_of(names):
@@ -117,14 +115,4 @@ FIGURES = expand(
     ending=["pdf", "svg", "png"],
 )
 LEADERBOARD = "reports/leaderboard.html"
-
-PAPER_PAGE, PAPER_FILES = [], []
-if RUN.paper:
-    PAPER_LAYOUT = f"{RUN.paper}/{TABLES_FILE}"
-    PAPER_NUMBERS = expand(
-        f"{RUN.paper}/{REFERENCE_FOLDER}/{{file}}", file=RUN.paper_layout.reference_files
-    )
-    PAPER_PAGE = f"reports/papers/{RUN.paper.name}.html"
-    PAPER_FILES = expand(
-        f"reports/papers/{RUN.paper.name}/{{file}}", file=paper_files(RUN.paper_layout)
-    )
+PAPER = paper_names(RUN.paper, RUN.paper_layout)

@@ -5,15 +5,13 @@ localrules:
 
 rule make_paper:
     input:
-        layout=PAPER_LAYOUT,
-        published=PAPER_NUMBERS,
+        layout=PAPER.layout,
+        published=PAPER.numbers,
         metrics=METRICS,
         provenance=PROVENANCE,
     output:
-        page=report(
-            PAPER_PAGE, caption="../report/paper.rst", category="Paper"
-        ),
-        files=PAPER_FILES,
+        page=report(PAPER.page[0], caption="../report/paper.rst", category="Paper"),
+        files=PAPER.files,
     log:
         "results/logs/make_paper.log",
     conda:
