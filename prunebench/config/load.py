@@ -10,7 +10,8 @@ from prunebench.config.registry import DataRegistry, ModelSpec
 from prunebench.config.schema import Settings
 from prunebench.config.strict import parse, parse_entries, read_yaml
 from prunebench.errors import PrunebenchError, unknown_name
-from prunebench.plugins.header import FRAMEWORK_PARAMS, find_methods, parse_variant, read_header
+from prunebench.plugins.header import find_methods, parse_variant, read_header
+from prunebench.plugins.loader import merge_params
 
 DENSE_METHOD = "dense"
 
@@ -103,13 +104,7 @@ def _check_method(spec: str, files: Mapping[str, Path], where: str = "config") -
         header = read_header(files[name])
     except PrunebenchError:
         return  # its cells become `error` records
-    known = [*header.params, *FRAMEWORK_PARAMS]
-    for key in values:
-        if key not in known:
-            raise unknown_name("parameter", key, known, f"method {spec!r}")
-    nsamples = values.get("nsamples", 1)
-    if type(nsamples) is not int or nsamples < 1:
-        raise PrunebenchError(f"method {spec!r}: nsamples is a number of calibration sequences, 1 or more")
+    merge_params(spec, header, values)
 
 
 def _check_references(

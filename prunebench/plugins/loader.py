@@ -64,7 +64,7 @@ def load_method(spec: str, method_paths: Iterable[str | Path], *, allow_untruste
             f"{path} was not written by a person (origin {header.origin!r}), so it is not run in this process; "
             "it needs the sandbox"
         )
-    return Method(spec, header, header.kind, _import_function(path, header.kind), _merged(spec, header, values))
+    return Method(spec, header, header.kind, _import_function(path, header.kind), merge_params(spec, header, values))
 
 
 def call_with_extras(function: Callable[..., Any], available: Mapping[str, Any], *args: Any) -> Any:
@@ -74,10 +74,17 @@ def call_with_extras(function: Callable[..., Any], available: Mapping[str, Any],
     return function(*args, **{name: available[name] for name in named if name in available})
 
 
-def _merged(spec: str, header: Header, values: dict[str, Value]) -> dict[str, Value]:
+def merge_params(spec: str, header: Header, values: dict[str, Value]) -> dict[str, Value]:
+    """The header's parameters with the variant's values over them; what the framework reads itself is left out.
+
+    Raises:
+        PrunebenchError: an unknown parameter, or a value that does not fit.
+    """
     merged = dict(header.params)
     for key, value in values.items():
         if key in FRAMEWORK_PARAMS:
+            if type(value) is not int or value < 1:
+                raise PrunebenchError(f"method {spec!r}: {key} is a number of calibration sequences, 1 or more")
             continue
         if key not in merged:
             raise unknown_name("parameter", key, [*header.params, *FRAMEWORK_PARAMS], f"method {spec!r}")

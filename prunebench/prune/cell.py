@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from prunebench.engine.sequential import Progress, prune_blocks
 from prunebench.engine.statistics import InputStatistics
 from prunebench.errors import ContractError, PrunebenchError
+from prunebench.files import encodable
 from prunebench.models.linear import LinearView
 from prunebench.plugins.loader import Method, call_with_extras
 from prunebench.prune.verify import verify_pruned
@@ -67,14 +68,18 @@ def prune_copy(
         raise PrunebenchError(f"{method.name} does not do {target.label}: its patterns are {method.header.patterns}")
     model = copy.deepcopy(dense)
     notes: list[str] = []
+
+    def note(text: object) -> None:
+        notes.append(encodable(text))  # whatever a method says: it is written into the record
+
     if method.kind == "model":
         call_with_extras(
             method.function,
-            {**method.params, "generator": _generator(seed, "model"), "note": notes.append},
+            {**method.params, "generator": _generator(seed, "model"), "note": note},
             model, calibration, target,
         )  # fmt: skip
     elif method.kind in ("score", "layer"):
-        prune = _LinearPruner(method, target, seed, notes.append)
+        prune = _LinearPruner(method, target, seed, note)
         prune_blocks(model, calibration, method.header.needs, prune, torch.device(device), progress)
     else:
         raise PrunebenchError(f"{method.name} defines score_units, and unit pruning is not part of this version")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from prunebench.files import replacing
 from prunebench.reports.drawing import GREY, STYLE, Look, draw, method_looks
+from prunebench.reports.names import remove_stale
 from prunebench.reports.panels import Panel, panels
 from prunebench.reports.source import Source
 from prunebench.results.expected import PERPLEXITY
@@ -31,12 +32,14 @@ _ID = re.compile(r'(\bid="|url\(#|href="#)')
 
 
 def write_figures(source: Source, folder: Path) -> list[str]:
-    """Write `<name>.pdf`, `.svg` and `.png` of every perplexity panel; returns the names."""
+    """Write `<name>.pdf`, `.svg` and `.png` of every perplexity panel; returns the names. Those of earlier grids go."""
     shown = [panel for panel in panels(source) if panel.metric == PERPLEXITY]
     looks = method_looks(shown)
     for panel in shown:
         save_figure(partial(draw, source, panel, looks), folder, panel.name)
-    return [panel.name for panel in shown]
+    names = [panel.name for panel in shown]
+    remove_stale(folder, names, [f".{suffix}" for suffix in _METADATA])
+    return names
 
 
 def save_figure(drawn: Callable[[], Figure], folder: Path, name: str) -> None:

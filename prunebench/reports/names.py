@@ -53,3 +53,12 @@ def paper_names(folder: Path | None, paper: Paper | None) -> PaperNames:
     files = tuple(f"reports/papers/{folder.name}/{name}" for name in (*tables, *figures, "claims.txt"))
     numbers = tuple(f"{folder}/{REFERENCE_FOLDER}/{name}" for name in paper.reference_files)
     return PaperNames(f"{folder}/{TABLES_FILE}", numbers, (f"reports/papers/{folder.name}.html",), files, files[-1:])
+
+
+def remove_stale(folder: Path, names: Iterable[str], suffixes: Iterable[str]) -> None:
+    """Remove what earlier grids left in a folder of reports: files named like reports, but not one of `names`."""
+    kept = set(names)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        named = any(f"-{metric}-" in path.stem for metric in SCORED)
+        if named and path.suffix in suffixes and path.stem not in kept:
+            path.unlink()

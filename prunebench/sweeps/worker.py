@@ -6,7 +6,6 @@ becomes a status, and what they leave in torch's and Python's global state is re
 """
 
 import ctypes
-import errno
 import gc
 import json
 import os
@@ -23,6 +22,7 @@ from typing import Any, Protocol
 
 import prunebench
 from prunebench.errors import ContractError, NotApplicable, PrunebenchError
+from prunebench.files import encodable
 from prunebench.results.records import Status
 from prunebench.sweeps.joblog import stamped
 
@@ -31,7 +31,6 @@ Say = Callable[[str], None]
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"  # of 1000: the kernel, out of memory, is to kill this process rather than its parent
 _REASON_LENGTH = 300
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 _NO_MEMORY = ("can't allocate memory", "out of memory", "cannot allocate memory")
 
 
@@ -46,7 +45,10 @@ class Handler(Protocol):
         """The part that is judged: whatever it raises becomes the cell's status (except `InfrastructureError`)."""
 
     def keep(self, cell: dict[str, Any], result: Any) -> dict[str, Any]:
-        """The part that is not: store the result of `attempt`, and return the reply to the supervisor."""
+        """The part that is not: store the result of `attempt`, and return the reply to the supervisor.
+
+        What this raises is infrastructure: a full disk, above all.
+        """
 
     def intact(self) -> bool:
         """After a failure: whether what the cells share is still what it was."""
@@ -73,7 +75,7 @@ def serve(make_handler: Callable[[dict[str, Any], Say], tuple[Handler, dict[str,
 
 def say(text: str) -> None:
     """Write a stamped line to the log."""
-    os.write(2, (stamped(text) + "\n").encode())
+    os.write(2, (encodable(stamped(text)) + "\n").encode())
 
 
 def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
@@ -85,8 +87,6 @@ def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
     except InfrastructureError:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: a method may raise anything
-        if isinstance(error, OSError) and error.errno in _FULL_DISK:
-            raise
         _log_traceback(error)
         status, reason = judge(error)
         # After an error memory may be in pieces and a CUDA context unusable; a broken contract is found by our
@@ -134,7 +134,7 @@ def _place(error: BaseException) -> str:
     libraries = (sys.prefix, sys.base_prefix, str(Path(prunebench.__file__).parent), "<")
     own = [frame for frame in frames if not frame.filename.startswith(libraries)]
     frame = (own or frames)[-1]
-    return f" ({Path(frame.filename).name}:{frame.lineno})"
+    return encodable(f" ({Path(frame.filename).name}:{frame.lineno})")
 
 
 def _log_traceback(error: BaseException) -> None:
@@ -143,7 +143,7 @@ def _log_traceback(error: BaseException) -> None:
 
 
 def _one_line(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join(encodable(text).split())
     return line if len(line) <= _REASON_LENGTH else line[: _REASON_LENGTH - 1] + "…"
 
 
