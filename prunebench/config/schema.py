@@ -85,6 +85,7 @@ class Settings(Strict):
         keep_patches: keep what was pruned, so that a new evaluation need not prune again.
         method_paths: folders searched for methods.
         registry: the registry files.
+        paper: a folder below `papers/`; the grid is then cut to what its tables, figures and claims show.
     """
 
     protocol: str
@@ -102,6 +103,7 @@ class Settings(Strict):
     keep_patches: bool = True
     method_paths: Paths = (Path("methods"),)
     registry: RegistryPaths = RegistryPaths()
+    paper: Path | None = None
 
     @field_validator("models", "methods", "targets", "seeds", "evaluate", "zeroshot_tasks", mode="after")
     @classmethod
