@@ -10,6 +10,7 @@ from prunebench.config.schema import Settings
 from prunebench.config.strict import parse, parse_entries, read_yaml
 from prunebench.errors import PrunebenchError, unknown_name
 from prunebench.plugins.header import FRAMEWORK_PARAMS, find_methods, parse_variant, read_header
+from prunebench.plugins.variants import framework_params
 
 DENSE_METHOD = "dense"
 
@@ -92,9 +93,7 @@ def _check_method(spec: str, files: Mapping[str, Path]) -> None:
     for key in values:
         if key not in known:
             raise unknown_name("parameter", key, known, f"method {spec!r}")
-    nsamples = values.get("nsamples", 1)
-    if type(nsamples) is not int or nsamples < 1:
-        raise PrunebenchError(f"method {spec!r}: nsamples is a number of calibration sequences, 1 or more")
+    framework_params(spec, values, header)
 
 
 def _check_references(

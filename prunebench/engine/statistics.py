@@ -1,10 +1,13 @@
 """Statistics of a layer's input, gathered in fp32 while calibration data streams through."""
 
+import copy
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
 
+from prunebench.engine.gradients import WeightGradients
 from prunebench.errors import PrunebenchError
 
 NEEDS = ("input_sq_norm", "input_mean", "input_var", "gram")
@@ -24,6 +27,7 @@ class InputStatistics:
         self.samples = 0
         self._needs = frozenset(needs)
         self._sums: dict[str, Tensor] = {}
+        self._gradients: WeightGradients | None = None
 
     @torch.no_grad()
     def update(self, x: Tensor, samples: int) -> None:
@@ -39,6 +43,12 @@ class InputStatistics:
             self._sums["gram"].addmm_(x.T, x)
         self.tokens += len(x)
         self.samples += samples
+
+    def with_gradients(self, gradients: WeightGradients) -> Self:
+        """The same statistics for one of the layers that share this input, with the gradients of its weight."""
+        own = copy.copy(self)
+        own._gradients = gradients
+        return own
 
     def _add(self, name: str, value: Tensor) -> None:
         self._sums[name] = self._sums[name] + value if name in self._sums else value
@@ -79,6 +89,22 @@ class InputStatistics:
     def var(self) -> Tensor:
         """(in,) unbiased variance over tokens."""
         return self._get("deviations", "input_var") / max(self.tokens - 1, 1)
+
+    @property
+    def grad_l1(self) -> Tensor:
+        """(out, in) sum over samples of |gradient of the dense model's mean loss by this layer's weight|."""
+        return self._weight_gradients.absolute
+
+    @property
+    def grad_l2(self) -> Tensor:
+        """(out, in) sqrt of the sum over samples of the squared gradient of the dense model's mean loss."""
+        return self._weight_gradients.squared.sqrt()
+
+    @property
+    def _weight_gradients(self) -> WeightGradients:
+        if self._gradients is None:
+            raise PrunebenchError("the method reads its weight's gradients but its METHOD['needs'] lacks 'gradients'")
+        return self._gradients
 
     @property
     def gram(self) -> Tensor:

@@ -17,7 +17,7 @@ from prunebench.targets import PATTERNS, Pattern
 Kind = Literal["score", "layer", "units", "model"]
 Need = Literal["input_sq_norm", "input_mean", "input_var", "gram", "gradients", "attention", "block_io"]
 Origin = Literal["human", "llm-idea", "llm"]
-Group = Literal["row", "matrix", "block128"]
+Group = Literal["row", "matrix", "block128", "outputs", "inputs"]
 Value = bool | int | float | str | None
 
 NEEDS: tuple[str, ...] = get_args(Need)
@@ -42,7 +42,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "group": get_args(Group),
 }
 # Variant keys the framework reads itself; a method cannot take them as its own.
-FRAMEWORK_PARAMS = ("nsamples",)
+FRAMEWORK_PARAMS = ("nsamples", "only", "allocation")
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 _SAFE_VALUE = re.compile(r"[A-Za-z0-9_.+-]+")
@@ -56,7 +56,8 @@ class Header(BaseModel):
         origin: who wrote it; anything but "human" never runs in the main process.
         patterns: the patterns it can produce; others are left out of the grid.
         needs: the input statistics the engine gathers for it.
-        group: within which weights compete; what `score` is selected in, what the contract checks.
+        group: within which weights compete; what `score` is selected in, what the contract checks. In
+            `outputs` and `inputs` whole rows and whole columns of a weight (out, in) compete.
         cite: BibTeX key.
         params: hyper-parameters with their defaults, overridden by variants such as `name@param=value`.
         kind: which of `score`, `prune_layer`, `score_units`, `prune_model` the file defines.
@@ -132,6 +133,8 @@ def read_header(path: Path) -> Header:
         header = Header(**_literal_dict(path, node), kind=kind)
     except ValidationError as error:
         _explain(path, node, error)
+    if header.group in ("outputs", "inputs") and "n:m" in header.patterns:
+        _fail(path, node, f"METHOD['group'] {header.group!r} prunes whole rows or columns, which cannot be n:m")
     if kind == "score" and header.group is None and header.patterns != ["dense"]:
         _fail(path, node, f"score() needs METHOD['group'], one of {', '.join(_CHOICES['group'])}")
     _check_signature(path, function, kind, header.params)

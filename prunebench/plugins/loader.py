@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +20,7 @@ from prunebench.plugins.header import (
     parse_variant,
     read_header,
 )
+from prunebench.plugins.variants import FrameworkParams, framework_params
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Method:
         kind: which of the four functions `function` is.
         function: the function itself.
         params: the header's defaults with the variant's values over them.
+        framework: the variant's values that the framework reads itself.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Method:
     kind: Kind
     function: Callable[..., Any]
     params: dict[str, Value]
+    framework: FrameworkParams = field(default_factory=FrameworkParams)
 
 
 def load_method(spec: str, method_paths: Iterable[str | Path], *, allow_untrusted: bool = False) -> Method:
@@ -64,7 +67,9 @@ def load_method(spec: str, method_paths: Iterable[str | Path], *, allow_untruste
             f"{path} was not written by a person (origin {header.origin!r}), so it is not run in this process; "
             "it needs the sandbox"
         )
-    return Method(spec, header, header.kind, _import_function(path, header.kind), _merged(spec, header, values))
+    framework = framework_params(spec, values, header)
+    params = _merged(spec, header, values)
+    return Method(spec, header, header.kind, _import_function(path, header.kind), params, framework)
 
 
 def call_with_extras(function: Callable[..., Any], available: Mapping[str, Any], *args: Any) -> Any:

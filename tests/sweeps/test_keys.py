@@ -94,7 +94,8 @@ def test_seed_target_and_variant_are_part_of_the_key(project: Project) -> None:
     project.write_calibration()
     sweep, run = project.sweep(), config(project)
     keys = [prune_key(run, sweep, "u50"), prune_key(run, sweep, "u60")]
-    keys += [prune_key(run, project.sweep(f"good@{variant}"), "u50") for variant in ("nsamples=2", "nsamples=3")]
+    variants = ("nsamples=2", "nsamples=3", "only=o_proj", "only=fc1+fc2", "allocation=owl", "allocation=alphapruning")
+    keys += [prune_key(run, project.sweep(f"good@{variant}"), "u50") for variant in variants]
     assert len({json.dumps(key, sort_keys=True) for key in keys}) == len(keys)
     assert prune_params(run, sweep) != prune_params(run, Sweep(sweep.protocol, sweep.model, sweep.method, 1))
 
