@@ -11,6 +11,7 @@ from prunebench.engine.gradients import WeightGradients
 from prunebench.errors import PrunebenchError
 
 NEEDS = ("input_sq_norm", "input_mean", "input_var", "gram")
+_GRADIENTS = "gradients."  # begins the names of their tensors in a `state`
 
 
 class InputStatistics:
@@ -49,6 +50,29 @@ class InputStatistics:
         own = copy.copy(self)
         own._gradients = gradients
         return own
+
+    def state(self) -> dict[str, Tensor]:
+        """What has been gathered, by name: with `tokens`, `samples` and the needs, all there is to know."""
+        if self._gradients is None:
+            return self._sums
+        return self._sums | {_GRADIENTS + name: tensor for name, tensor in vars(self._gradients).items()}
+
+    @classmethod
+    def restore(
+        cls, needs: Sequence[str], after_norm: bool, tokens: int, samples: int, state: dict[str, Tensor]
+    ) -> "InputStatistics":
+        """The statistics whose `state` this is, in another process."""
+        statistics = cls(needs, after_norm)
+        gradients = {name.removeprefix(_GRADIENTS): state.pop(name) for name in [*state] if name.startswith(_GRADIENTS)}
+        if gradients:
+            statistics._gradients = WeightGradients(**gradients)
+        statistics.tokens, statistics.samples, statistics._sums = tokens, samples, state
+        return statistics
+
+    @property
+    def needs(self) -> list[str]:
+        """What is gathered, sorted."""
+        return sorted(self._needs)
 
     def _add(self, name: str, value: Tensor) -> None:
         self._sums[name] = self._sums[name] + value if name in self._sums else value

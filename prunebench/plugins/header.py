@@ -141,6 +141,12 @@ def read_header(path: Path) -> Header:
     return header
 
 
+def function_arguments(path: Path) -> list[str]:
+    """The names of the arguments of a method file's one function, in order; nothing in the file runs."""
+    arguments = _function(path, parse_method(path))[0].args
+    return [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+
+
 def parse_method(path: Path) -> ast.Module:
     """The syntax tree of a method file; a syntax error is a `PrunebenchError` with its line."""
     try:

@@ -22,6 +22,8 @@ from prunebench.plugins.header import (
 )
 from prunebench.plugins.variants import FrameworkParams, framework_params
 
+ImportFunction = Callable[[Path, Kind], Callable[..., Any]]
+
 
 @dataclass(frozen=True)
 class Method:
@@ -44,13 +46,14 @@ class Method:
     framework: FrameworkParams = field(default_factory=FrameworkParams)
 
 
-def load_method(spec: str, method_paths: Iterable[str | Path], *, allow_untrusted: bool = False) -> Method:
+def load_method(spec: str, method_paths: Iterable[str | Path], *, untrusted: ImportFunction | None = None) -> Method:
     """Load a method with its variant.
 
     Args:
         spec: `name` or `name@param=value,...`.
         method_paths: folders to look in.
-        allow_untrusted: run a method in this process although it was not written by a person.
+        untrusted: makes the function of a method that was not written by a person (`import_function` would run
+            it in this process); None refuses it.
 
     Raises:
         PrunebenchError: no such method, a broken header, an unknown parameter, a failing import, untrusted code.
@@ -61,15 +64,20 @@ def load_method(spec: str, method_paths: Iterable[str | Path], *, allow_untruste
         raise unknown_name("method", name, methods)
     path = methods[name]
     header = read_header(path)
-    untrusted = header.origin != "human" or path.parent.name == "generated"
-    if untrusted and not allow_untrusted:
+    make_function = import_function if is_trusted(path, header) else untrusted
+    if make_function is None:
         raise PrunebenchError(
             f"{path} was not written by a person (origin {header.origin!r}), so it is not run in this process; "
             "it needs the sandbox"
         )
     framework = framework_params(spec, values, header)
     params = _merged(spec, header, values)
-    return Method(spec, header, header.kind, _import_function(path, header.kind), params, framework)
+    return Method(spec, header, header.kind, make_function(path, header.kind), params, framework)
+
+
+def is_trusted(path: Path, header: Header) -> bool:
+    """Whether a person wrote it: by its header, and by not lying in a folder named `generated`."""
+    return header.origin == "human" and "generated" not in (path.parent.name, path.resolve().parent.name)
 
 
 def call_with_extras(function: Callable[..., Any], available: Mapping[str, Any], *args: Any) -> Any:
@@ -98,7 +106,7 @@ def _same_type(default: Value, value: Value) -> bool:
     return isinstance(default, float) and type(value) is int
 
 
-def _import_function(path: Path, kind: Kind) -> Callable[..., Any]:
+def import_function(path: Path, kind: Kind) -> Callable[..., Any]:
     """Run the file as a module of its own.
 
     The source is compiled here rather than by importlib, which may take stale bytecode for a file edited
