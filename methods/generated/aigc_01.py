@@ -6,7 +6,7 @@ METHOD = {
     "origin": "llm-idea",
     "published": {
         "status": "Error",
-        "cause": "the loss was the sum of the weights, so every gradient was 1; in-place change of a tensor that requires grad",
+        "cause": "its loss is the sum of the weights; a tensor that requires grad is changed in place",
     },
     "patterns": ["unstructured", "n:m"],
     "needs": ["gradients"],

@@ -6,7 +6,7 @@ METHOD = {
     "origin": "llm-idea",
     "published": {
         "status": "Error",
-        "cause": "a dummy text with one label does not fit the outputs; torch.quantile refuses more than 16 million elements",
+        "cause": "its one label does not fit the outputs; torch.quantile refuses over 16 million elements",
     },
     "patterns": ["unstructured", "n:m"],
     "needs": ["gradients"],

@@ -38,7 +38,9 @@ def prune_layer(layer, inputs, target, generator, episodes, spread, rate, rows):
     judged = torch.linspace(0, len(size) - 1, min(rows, len(size))).long()
 
     def act(action):
-        pruned = prune_lowest(sum(a * log for a, log in zip(action.tolist(), logs)), target, METHOD["group"])
+        pruned = prune_lowest(
+            sum(a * log for a, log in zip(action.tolist(), logs, strict=True)), target, METHOD["group"]
+        )
         lost = layer.weight[judged].float().masked_fill(~pruned[judged], 0)
         return pruned, -((lost @ inputs.gram) * lost).sum().clamp(min=_TINY).log().item()
 
