@@ -24,7 +24,9 @@ def generate(
     from prunebench.generate.prompt import read_ideas
 
     if out.name != "generated":
-        raise PrunebenchError(f"--out {out} is not named generated; only there are methods found and run in the sandbox")
+        raise PrunebenchError(
+            f"--out {out} is not named generated; only there are methods found and run in the sandbox"
+        )
     console = make_console()
     request = ask.Request(endpoint, model, temperature, max_tokens)
     for answer in ask.generate(read_ideas(ideas), request, n, out):
