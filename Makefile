@@ -8,7 +8,7 @@ PINS := requirements.lock pyproject.toml
 STAMP := $(VENV)/installed-from
 
 # Test files run side by side, on four cores at most: each worker loads torch.
-WORKERS := $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores < 4 ? cores : 4)))
+WORKERS := $(shell cores=$$(env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2); echo $$((cores < 4 ? cores : 4)))
 
 # Jobs find python, prunebench and snakemake of this environment, whatever is activated outside.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)

@@ -25,6 +25,11 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def encodable(text: object) -> str:
+    """`str(text)` with `?` for what UTF-8 has no bytes for (lone surrogates): foreign text that is to be written."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     with replacing(path) as temporary:

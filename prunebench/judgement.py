@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from prunebench.errors import ContractError, MethodFailure, NotApplicable, PrunebenchError
+from prunebench.files import encodable
 from prunebench.results.records import Status
 
 _REASON_LENGTH = 300
@@ -45,7 +46,7 @@ def describe(error: BaseException) -> str:
 
 def one_line(text: str) -> str:
     """The text with its white space made single blanks, cut to what a table can show."""
-    line = " ".join(text.split())
+    line = " ".join(encodable(text).split())
     return line if len(line) <= _REASON_LENGTH else line[: _REASON_LENGTH - 1] + "…"
 
 
@@ -65,4 +66,4 @@ def _place(error: BaseException, libraries: Sequence[str]) -> str:
         return ""
     own = [frame for frame in frames if not frame.filename.startswith((*libraries, "<"))]
     frame = (own or frames)[-1]
-    return f" ({Path(frame.filename).name}:{frame.lineno})"
+    return encodable(f" ({Path(frame.filename).name}:{frame.lineno})")

@@ -9,7 +9,8 @@ from prunebench.config.registry import DataRegistry, ModelSpec
 from prunebench.config.schema import Settings
 from prunebench.config.strict import parse, parse_entries, read_yaml
 from prunebench.errors import PrunebenchError, unknown_name
-from prunebench.plugins.header import FRAMEWORK_PARAMS, find_methods, parse_variant, read_header
+from prunebench.plugins.header import find_methods, parse_variant, read_header
+from prunebench.plugins.loader import merge_params
 from prunebench.plugins.variants import framework_params
 
 DENSE_METHOD = "dense"
@@ -89,10 +90,7 @@ def _check_method(spec: str, files: Mapping[str, Path]) -> None:
         header = read_header(files[name])
     except PrunebenchError:
         return  # its cells become `error` records
-    known = [*header.params, *FRAMEWORK_PARAMS]
-    for key in values:
-        if key not in known:
-            raise unknown_name("parameter", key, known, f"method {spec!r}")
+    merge_params(spec, header, values)
     framework_params(spec, values, header)
 
 

@@ -64,7 +64,13 @@ class Perplexity(Strict):
 
 
 class Zeroshot(Strict):
-    """Settings of the lm-eval tasks: the first `limit` items (None = all), `num_fewshot` examples before each."""
+    """Settings of the lm-eval tasks.
+
+    Attributes:
+        limit: the first so many items of each task; None = all. A task in parts (MMLU's 57 subjects) has so many
+            in all, dealt out one by one: its parts give equally many, or those first by name one more.
+        num_fewshot: examples before each item.
+    """
 
     limit: Positive | None = None
     num_fewshot: Annotated[int, Field(ge=0)] = 0

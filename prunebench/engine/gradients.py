@@ -1,25 +1,12 @@
 """Gradients of the dense model's loss with respect to its prunable weights, added up over calibration samples."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from prunebench.engine.statistics import WeightGradients
 from prunebench.errors import PrunebenchError
 from prunebench.models.linear import LinearView, prunable_linears
-
-
-@dataclass(frozen=True)
-class WeightGradients:
-    """Of one weight (out, in), fp32: the sums over samples of |g| and of g^2, g the gradient of one sample's loss."""
-
-    absolute: Tensor
-    squared: Tensor
-
-    def to(self, device: torch.device) -> "WeightGradients":
-        """The same on another device."""
-        return WeightGradients(self.absolute.to(device), self.squared.to(device))
 
 
 def dense_gradients(model: nn.Module, calibration: Tensor, device: torch.device) -> dict[str, WeightGradients]:

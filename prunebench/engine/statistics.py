@@ -2,16 +2,27 @@
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from prunebench.engine.gradients import WeightGradients
 from prunebench.errors import PrunebenchError
 
 NEEDS = ("input_sq_norm", "input_mean", "input_var", "gram")
-_GRADIENTS = "gradients."  # begins the names of their tensors in a `state`
+
+
+@dataclass(frozen=True)
+class WeightGradients:
+    """Of one weight (out, in), fp32: the sums over samples of |g| and of g^2, g the gradient of one sample's loss."""
+
+    absolute: Tensor
+    squared: Tensor
+
+    def to(self, device: torch.device) -> "WeightGradients":
+        """The same on another device."""
+        return WeightGradients(self.absolute.to(device), self.squared.to(device))
 
 
 class InputStatistics:
@@ -53,25 +64,24 @@ class InputStatistics:
 
     def state(self) -> dict[str, Tensor]:
         """What has been gathered, by name: with `tokens`, `samples` and the needs, all there is to know."""
-        if self._gradients is None:
-            return self._sums
-        return self._sums | {_GRADIENTS + name: tensor for name, tensor in vars(self._gradients).items()}
+        gradients = self._gradients
+        return self._sums | ({} if gradients is None else {"grad_l1": gradients.absolute, "grad_sq": gradients.squared})
 
     @classmethod
     def restore(
         cls, needs: Sequence[str], after_norm: bool, tokens: int, samples: int, state: dict[str, Tensor]
-    ) -> "InputStatistics":
+    ) -> Self:
         """The statistics whose `state` this is, in another process."""
         statistics = cls(needs, after_norm)
-        gradients = {name.removeprefix(_GRADIENTS): state.pop(name) for name in [*state] if name.startswith(_GRADIENTS)}
-        if gradients:
-            statistics._gradients = WeightGradients(**gradients)
-        statistics.tokens, statistics.samples, statistics._sums = tokens, samples, state
+        statistics.tokens, statistics.samples, statistics._sums = tokens, samples, dict(state)
+        if "grad_l1" in state:
+            gradients = WeightGradients(statistics._sums.pop("grad_l1"), statistics._sums.pop("grad_sq"))
+            return statistics.with_gradients(gradients)
         return statistics
 
     @property
     def needs(self) -> list[str]:
-        """What is gathered, sorted."""
+        """What is gathered of the inputs, sorted."""
         return sorted(self._needs)
 
     def _add(self, name: str, value: Tensor) -> None:

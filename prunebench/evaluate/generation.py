@@ -13,10 +13,9 @@ def continuation(model: nn.Module, tokenizer: PreTrainedTokenizerBase, prompt: s
 
     Each step reads the whole text anew: for a few tokens that costs little, and neither a cache that
     structured pruning has put out of step nor the checkpoint's sampling settings can change the text.
-    A model whose logits are not numbers stops there.
 
     Returns:
-        `text` is the prompt and what follows it; `dataset` is the prompt.
+        `text` is the prompt and what follows it, None if a step's logits are not numbers; `dataset` is the prompt.
     """
     device = next(model.parameters()).device
     prompt_ids = tokenizer(prompt, return_tensors="pt").input_ids.to(device)  # (1, tokens)
@@ -24,8 +23,10 @@ def continuation(model: nn.Module, tokenizer: PreTrainedTokenizerBase, prompt: s
     with evaluating(model):
         for _ in range(max_new_tokens):
             logits = model(input_ids=ids, use_cache=False).logits[0, -1]
+            if logits.isnan().any():
+                return Measurement(metric="continuation", dataset=prompt)
             token = logits.argmax()
-            if logits.isnan().any() or token == tokenizer.eos_token_id:
+            if token == tokenizer.eos_token_id:
                 break
             ids = torch.cat([ids, token.view(1, 1)], dim=1)
     # Decoding the new tokens alone would lose a leading space; decoding the prompt may not give it back as it was.

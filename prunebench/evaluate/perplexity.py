@@ -53,10 +53,13 @@ def _window_loss(model: nn.Module, window: Tensor) -> Tensor:
 def divergence(measurement: Measurement, largest_nll: float = 20.0) -> str:
     """Why a measurement shows a broken model, or nothing.
 
-    A mean loss above `largest_nll` nats per token is far above guessing uniformly, which costs 12 nats for the
-    largest vocabularies in use.
+    Broken is: the value is not finite, a perplexity's mean loss is above `largest_nll` nats per token, or a
+    continuation has no text. Guessing uniformly costs 12 nats for the largest vocabularies in use, so a model
+    may be worse than guessing and still count: papers print perplexities of 1e5 as results.
     """
     what = f"{measurement.metric} on {measurement.dataset}"
+    if measurement.metric == "continuation" and measurement.text is None:
+        return f"continuation of {measurement.dataset!r}: the logits are not numbers"
     if measurement.value is None:
         return ""
     if not isfinite(measurement.value):
@@ -66,5 +69,5 @@ def divergence(measurement: Measurement, largest_nll: float = 20.0) -> str:
     if measurement.metric == "perplexity":
         mean = sum(measurement.items) / len(measurement.items)
         if mean > largest_nll:
-            return f"{what}: the mean loss is {mean:.1f} nats per token, guessing uniformly costs less"
+            return f"{what}: the mean loss is {mean:.1f} nats per token, above the limit of {largest_nll:g}"
     return ""

@@ -47,7 +47,8 @@ class ZeroShotSuite:
     Args:
         folders: task name -> the folder its asset was materialised in.
         tokenizer: of the models; it is not changed.
-        limit: items per task; None = all. A task of several parts takes as many from each.
+        limit: items per task; None = all. Those of a task in several parts are dealt out one by one over the
+            parts in the manifest's order: none gives two before every other that has items left gave one.
         num_fewshot: examples before each item.
 
     Raises:
@@ -112,7 +113,7 @@ def _load(dataset: str, folder: Path, limit: int | None, num_fewshot: int) -> li
 
 
 def _shares(limit: int | None, counts: list[int]) -> list[int]:
-    """How many items to take of each part: all, or `limit` in all, dealt out one by one."""
+    """How many items to take of each part: all, or `limit` in all, dealt out one by one in the parts' order."""
     if limit is None:
         return counts
     shares = [0] * len(counts)

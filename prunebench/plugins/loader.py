@@ -72,7 +72,7 @@ def load_method(spec: str, method_paths: Iterable[str | Path], *, untrusted: Imp
             "it needs the sandbox"
         )
     framework = framework_params(spec, values, header)
-    params = _merged(spec, header, values)
+    params = merge_params(spec, header, values)
     return Method(spec, header, header.kind, make_function(path, header.kind), params, framework)
 
 
@@ -88,7 +88,12 @@ def call_with_extras(function: Callable[..., Any], available: Mapping[str, Any],
     return function(*args, **{name: available[name] for name in named if name in available})
 
 
-def _merged(spec: str, header: Header, values: dict[str, Value]) -> dict[str, Value]:
+def merge_params(spec: str, header: Header, values: dict[str, Value]) -> dict[str, Value]:
+    """The header's parameters with the variant's values over them; what the framework reads itself is left out.
+
+    Raises:
+        PrunebenchError: an unknown parameter, or a value that does not fit.
+    """
     merged = dict(header.params)
     for key, value in values.items():
         if key in FRAMEWORK_PARAMS:

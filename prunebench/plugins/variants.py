@@ -34,7 +34,7 @@ def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> 
     """
     nsamples, only, allocation = (values.get(key) for key in ("nsamples", "only", "allocation"))
     if nsamples is not None and (type(nsamples) is not int or nsamples < 1):
-        raise PrunebenchError(f"method {spec!r}: nsamples={nsamples} is not a whole number of samples above 0")
+        raise PrunebenchError(f"method {spec!r}: nsamples is a number of calibration sequences, 1 or more")
     for key in ("only", "allocation"):
         if key in values and header.kind not in ("score", "layer"):
             raise PrunebenchError(f"method {spec!r}: {key} is for methods that define score or prune_layer")

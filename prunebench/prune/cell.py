@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from prunebench.engine.gradients import WeightGradients, dense_gradients
+from prunebench.engine.gradients import dense_gradients
 from prunebench.engine.sequential import Progress, prune_blocks
-from prunebench.engine.statistics import InputStatistics
+from prunebench.engine.statistics import InputStatistics, WeightGradients
 from prunebench.errors import ContractError, PrunebenchError
+from prunebench.files import encodable
 from prunebench.models.linear import LinearView
 from prunebench.plugins.loader import Method, call_with_extras
 from prunebench.prune.targets import linear_targets
@@ -84,16 +85,20 @@ def _prune(
     model = copy.deepcopy(dense)
     device = torch.device(device)
     targets, notes = linear_targets(model, method.framework, target, calibration, device)
+
+    def note(text: object) -> None:
+        notes.append(encodable(text))  # whatever a method says: it is written into the record
+
     if method.kind == "model":
         call_with_extras(
             method.function,
-            {**method.params, "generator": _generator(seed, "model"), "note": notes.append},
+            {**method.params, "generator": _generator(seed, "model"), "note": note},
             model, calibration, target,
         )  # fmt: skip
     elif method.kind in ("score", "layer"):
         gradients = dense_gradients(model, calibration, device) if "gradients" in method.header.needs else {}
         needs = [need for need in method.header.needs if need != "gradients"]
-        prune = _LinearPruner(method, targets, gradients, seed, notes.append)
+        prune = _LinearPruner(method, targets, gradients, seed, note)
         prune_blocks(model, calibration, needs, prune, device, progress)
     else:
         raise PrunebenchError(f"{method.name} defines score_units, and unit pruning is not part of this version")

@@ -19,12 +19,14 @@ _NAMED = 3  # so many cells are named behind each reason
 def board(source: Source, shown: Iterable[Panel]) -> Json:
     """Everything the page's script needs, as JSON.
 
-    `metrics` has one entry per (metric, dataset); `cells` one per cell of the grid. A cell's `values` has by
+    `metrics` has one entry per (metric, dataset), `overlaps` a sentence per model and metric whose domain the
+    model saw before; `cells` one per cell of the grid. A cell's `values` has by
     metric `[value, low, high, items, rank, best, worst]`, its `failures` `[status, reason]` where there is
     no value or the value failed; its `status` is the worst of its rows.
     """
+    panels = list(shown)
     datasets: dict[str, set[str]] = {}
-    for panel in shown:
+    for panel in panels:
         datasets.setdefault(panel.metric, set()).add(panel.dataset)
     metrics = [
         (metric, dataset)
@@ -41,6 +43,11 @@ def board(source: Source, shown: Iterable[Panel]) -> Json:
             for token, target in ((token, Target.parse(token)) for token in targets)
         },
         "metrics": {f"{metric}/{dataset}": _metric(source, metric, dataset) for metric, dataset in metrics},
+        "overlaps": {
+            f"{panel.model}/{panel.metric}/{panel.dataset}": sentence
+            for panel in panels
+            if (sentence := source.overlap(panel.model, panel.dataset))
+        },
         "statuses": {name: {"word": word, "meaning": STATUS_MEANINGS[name]} for name, word in STATUS_WORDS.items()},
         "cells": cells,
     }

@@ -1,5 +1,6 @@
 """Entry points of the report rules: from `metrics.csv` and `provenance.json` to files under `reports/`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from prunebench.files import write_text
@@ -9,9 +10,12 @@ from prunebench.reports.source import Source
 from prunebench.reports.tables import write_tables
 
 
-def build_tables(metrics_csv: Path, provenance: Path, folder: Path) -> list[str]:
-    """Write all tables into `folder` as `<name>.tex` and `<name>.csv`; returns the names."""
-    return write_tables(_of_one_protocol(metrics_csv, provenance), folder)
+def build_tables(metrics_csv: Path, provenance: Path, folder: Path, announced: Iterable[str] = ()) -> list[str]:
+    """Write all tables into `folder` as `<name>.tex` and `<name>.csv`; returns the names.
+
+    Tables of earlier grids are removed; `announced` ones are written even if there is nothing to show.
+    """
+    return write_tables(_of_one_protocol(metrics_csv, provenance), folder, announced)
 
 
 def _of_one_protocol(metrics_csv: Path, provenance: Path) -> Source:

@@ -33,7 +33,7 @@ STATUS_WORDS = {
 STATUS_MEANINGS = {
     "ok": "finished and kept its contract",
     "na": "the method does not apply to this model",
-    "diverged": "the perplexity is not finite or absurdly high",
+    "diverged": "the loss is not finite, or on average above 20 nats per token",
     "error": "the method or its evaluation raised an error",
     "timeout": "it took longer than a cell may",
     "oom": "it needed more memory than a cell may",

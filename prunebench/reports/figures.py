@@ -10,6 +10,7 @@ import matplotlib as mpl
 
 from prunebench.files import replacing
 from prunebench.reports.drawing import GREY, STYLE, Look, draw, method_looks
+from prunebench.reports.names import remove_stale
 from prunebench.reports.panels import Panel, panels
 from prunebench.reports.source import Source
 from prunebench.results.expected import PERPLEXITY
@@ -29,7 +30,7 @@ _ID = re.compile(r'(\bid="|url\(#|href="#)')
 
 
 def write_figures(source: Source, folder: Path) -> list[str]:
-    """Write `<name>.pdf`, `.svg` and `.png` of every perplexity panel; returns the names."""
+    """Write `<name>.pdf`, `.svg` and `.png` of every perplexity panel; returns the names. Those of earlier grids go."""
     shown = [panel for panel in panels(source) if panel.metric == PERPLEXITY]
     looks = method_looks(shown)
     for panel in shown:
@@ -38,7 +39,9 @@ def write_figures(source: Source, folder: Path) -> list[str]:
             for suffix, metadata in _METADATA.items():
                 with replacing(folder / f"{panel.name}.{suffix}") as temporary:
                     figure.savefig(temporary, format=suffix, metadata=metadata)
-    return [panel.name for panel in shown]
+    names = [panel.name for panel in shown]
+    remove_stale(folder, names, [f".{suffix}" for suffix in _METADATA])
+    return names
 
 
 def inline_svg(source: Source, panel: Panel, looks: Mapping[str, Look]) -> str:

@@ -43,7 +43,7 @@ def leaderboard(source: Source) -> str:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         figures=[
             {"model": panel.model, "title": source.title("datasets", panel.dataset),
-             "svg": Markup(inline_svg(source, panel, looks))}
+             "overlap": source.overlap(panel.model, panel.dataset), "svg": Markup(inline_svg(source, panel, looks))}
             for panel in sorted(drawn, key=lambda panel: source.ordered("datasets", datasets).index(panel.dataset))
         ],
         protocols=sorted(source.metrics["protocol"].unique()),

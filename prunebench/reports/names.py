@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from prunebench.results.expected import PERPLEXITY, SCORED, expected_pairs
 
@@ -29,3 +30,12 @@ def report_names(
 def report_name(model: str, metric: str, dataset: str) -> str:
     """The file name, without extension, of what shows this metric of this model on this dataset."""
     return f"{model}-{metric}-{dataset}"
+
+
+def remove_stale(folder: Path, names: Iterable[str], suffixes: Iterable[str]) -> None:
+    """Remove what earlier grids left in a folder of reports: files named like reports, but not one of `names`."""
+    kept = set(names)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        named = any(f"-{metric}-" in path.stem for metric in SCORED)
+        if named and path.suffix in suffixes and path.stem not in kept:
+            path.unlink()

@@ -72,6 +72,19 @@ class Source:
         title = self._known(what).get(name, {}).get("title")
         return title if isinstance(title, str) and title else name
 
+    def overlap(self, model: str, dataset: str) -> str:
+        """A sentence where the model saw the domain of the dataset before it was measured on it, else nothing."""
+        how = {"training": "trained", "calibration": "calibrated"}
+        found = [
+            entry
+            for entry in self.provenance.get("overlaps", [])
+            if (entry["model"], entry["dataset"]) == (model, dataset)
+        ]
+        if not found:
+            return ""
+        seen = " and ".join(how[entry["use"]] for entry in found)
+        return f"In-domain: {seen} on text of the same domain ({found[0]['domain']}), which flatters this perplexity"
+
     def ordered(self, what: str, names: Iterable[str]) -> list[str]:
         """Some `models`, `methods` or `datasets`, each once, in the order of the config; unknown ones last, by name."""
         places = {name: place for place, name in enumerate(self._known(what))}

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from statistics import fmean, stdev
@@ -10,6 +10,7 @@ from statistics import fmean, stdev
 from prunebench.files import replacing, write_text
 from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS, Metric, split_number
 from prunebench.reports.latex import escape
+from prunebench.reports.names import remove_stale
 from prunebench.reports.panels import DENSE_METHOD, Entry, Panel, panels
 from prunebench.reports.source import Source
 from prunebench.results.summary import SEVERITY
@@ -19,14 +20,23 @@ _HEADINGS = {"unstructured": "Unstructured", "n:m": "N:M", "structured": "Struct
 _COLUMNS = ("value", "ci_low", "ci_high", "rank", "status")
 
 
-def write_tables(source: Source, folder: Path) -> list[str]:
-    """Write `<name>.tex` and `<name>.csv` of every panel; returns the names."""
+def write_tables(source: Source, folder: Path, announced: Iterable[str] = ()) -> list[str]:
+    """Write `<name>.tex` and `<name>.csv` of every panel; returns the names. Tables of earlier grids go.
+
+    Args:
+        announced: names there shall be files of in any case; one without a panel says that nothing reports it.
+    """
     names = []
     for panel in panels(source):
         write_text(folder / f"{panel.name}.tex", latex_table(source, panel))
         with replacing(folder / f"{panel.name}.csv") as temporary, temporary.open("w", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows(plain_table(panel))
         names.append(panel.name)
+    for name in sorted(set(announced) - set(names)):
+        write_text(folder / f"{name}.tex", "% Nothing to show: no cell reports this metric on this dataset.\n")
+        write_text(folder / f"{name}.csv", "method,seed\n")
+        names.append(name)
+    remove_stale(folder, names, (".tex", ".csv"))
     return names
 
 
@@ -141,9 +151,11 @@ def _caption(source: Source, panel: Panel) -> str:
     seeds = {entry.seed for entry in entries if entry.method != DENSE_METHOD}
     found = {entry.status for entry in entries}
     counted = f", mean over {items:.0f} {'windows' if panel.how.lower_is_better else 'questions'}" if items else ""
+    overlap = escape(source.overlap(panel.model, panel.dataset))
     sentences = [
         f"{panel.how.title} of {escape(source.title('models', panel.model))} on "
         rf"{escape(source.title('datasets', panel.dataset))} (protocol \texttt{{{escape(panel.protocol)}}}{counted})",
+        *([overlap] if overlap else []),
         *([f"Mean and standard deviation over {len(seeds)} seeds"] if len(seeds) > 1 else []),
         "Bold methods share the first rank: a paired test does not separate them; if it separates none, none is bold",
         *(f"\\emph{{{STATUS_WORDS[s]}}}: {STATUS_MEANINGS[s]}" for s in SEVERITY if s != "ok" and s in found),

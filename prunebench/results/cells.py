@@ -1,7 +1,7 @@
 """Every cell of a grid with its records, whatever became of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from prunebench.targets import DENSE
 References = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 REFERENCE_TOLERANCE = 0.02
+_ANSWERED = ("ok", "diverged")
 
 
 class GridCell(Protocol):
@@ -61,24 +62,34 @@ class CellResult:
 
 
 def load_cells(
-    root: Path, cells: Iterable[GridCell], kinds: Sequence[str], references: References | None = None
+    root: Path,
+    cells: Iterable[GridCell],
+    kinds: Sequence[str],
+    references: References | None = None,
+    check: Callable[[CellResult], CellResult] = lambda result: result,
 ) -> list[CellResult]:
-    """Read the records of all cells under the project root and pass each model through the reference gate.
+    """Read the records of all cells under the project root and pass each model through two gates.
 
     A model whose dense perplexity is known for the protocol and deviates from it by more than
-    `REFERENCE_TOLERANCE` was not evaluated as the protocol says: all its cells are rejected.
+    `REFERENCE_TOLERANCE` was not evaluated as the protocol says: all its cells are rejected. So are cells
+    made in another dtype or on another kind of device than their dense row.
+
+    Args:
+        check: replaces records that are not what they should be (`stale.stale_as_errors`).
     """
-    results = [_load(root, cell.sweep, cell.target, kinds) for cell in cells]
+    results = [check(_load(root, cell.sweep, cell.target, kinds)) for cell in cells]
+    dense = {(r.sweep.model, r.sweep.protocol): r for r in results if r.target == DENSE.token}
     rejections: dict[tuple[str, str], str] = {}
-    for result in results:
-        if result.target == DENSE.token and PERPLEXITY in kinds:
-            known = (references or {}).get(result.sweep.model, {}).get(result.sweep.protocol, {})
-            if reason := _deviation(result, known):
-                rejections[result.sweep.model, result.sweep.protocol] = reason
-    return [
-        CellResult(r.sweep, r.target, r.prune, r.evaluations, rejections.get((r.sweep.model, r.sweep.protocol), ""))
-        for r in results
-    ]
+    for (model, protocol), result in dense.items():
+        known = (references or {}).get(model, {}).get(protocol, {})
+        if PERPLEXITY in kinds and (reason := _deviation(result, known)):
+            rejections[model, protocol] = reason
+
+    def rejection(result: CellResult) -> str:
+        key = result.sweep.model, result.sweep.protocol
+        return rejections.get(key) or (_other_numbers(result, dense[key]) if key in dense else "")
+
+    return [replace(result, rejection=rejection(result)) for result in results]
 
 
 def _load(root: Path, sweep: Sweep, target: str, kinds: Sequence[str]) -> CellResult:
@@ -96,9 +107,24 @@ def _load(root: Path, sweep: Sweep, target: str, kinds: Sequence[str]) -> CellRe
     return CellResult(sweep, target, prune, evaluations)
 
 
+def _other_numbers(result: CellResult, dense: CellResult) -> str:
+    """How the dtype or the device of a cell differs from its dense row's in a step both went through, or nothing."""
+    steps: list[tuple[PruneRecord | EvaluationRecord, ...]] = [(result.prune, dense.prune)]
+    steps += [(record, dense.evaluations[kind]) for kind, record in result.evaluations.items()]
+    for records in steps:
+        if all(record.status in _ANSWERED for record in records):
+            made, reference = ((r.provenance.get("dtype"), r.provenance.get("device")) for r in records)
+            if made != reference:
+                return (
+                    f"made in {made[0]} on {made[1]}, the dense row in {reference[0]} on {reference[1]}; "
+                    "numbers of the two do not compare"
+                )
+    return ""
+
+
 def _deviation(dense: CellResult, known: Mapping[str, float]) -> str:
     """How the dense model misses its reference on the first text it does, or nothing."""
-    if dense.outcome(PERPLEXITY)[0] not in ("ok", "diverged"):
+    if dense.outcome(PERPLEXITY)[0] not in _ANSWERED:
         return ""  # not measured: the dense row itself says so
     for dataset, reference in known.items():
         measurement = dense.measurement(PERPLEXITY, PERPLEXITY, dataset)

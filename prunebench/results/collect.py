@@ -37,7 +37,8 @@ def collect(
     carry status and reason. A diverged perplexity keeps its value if it is finite. Remarks on how an `ok`
     cell was pruned are the `reason` of its `sparsity` row. Ranks compare the methods of one (model, seed,
     target, metric, dataset): those that failed share the last one, those that do not apply (`na`) have
-    none, and the dense model is not ranked.
+    none, and the dense model is not ranked. A task may not define a metric (BoolQ has no `acc_norm`): what no
+    cell reports of a task that cells do report has no rows, and the mean is over the tasks that have it.
 
     Args:
         results: the cells of the grid with their records (`cells.load_cells`).
@@ -53,15 +54,16 @@ def collect(
         for record in result.evaluations.values()
         for measurement in record.measurements
     }
+    defined = {kind: _defined(pairs, reported) for kind, pairs in expected.items()}
     rows: list[Row] = []
     scores: list[_Score] = []
     for result in results:
         cell = _cell_row(result, headers.get(result.sweep.method.partition("@")[0]))
         rows += _prune_rows(result, cell)
-        for kind, pairs in expected.items():
+        for kind, pairs in defined.items():
             rows += _cost_rows(result, cell, kind)
             for pair in pairs:
-                score = _measured(result, cell, kind, pair, pairs, reported)
+                score = _measured(result, cell, kind, pair, pairs)
                 rows.append(score.row)
                 if score.row.metric in SCORED:
                     scores.append(score)
@@ -110,19 +112,21 @@ def _memory(cost: Cost) -> float:
     return (cost.peak_device_bytes or cost.peak_host_bytes) / _GB
 
 
-def _measured(
-    result: CellResult, cell: Row, kind: str, pair: Pair, pairs: Sequence[Pair], reported: set[Pair]
-) -> _Score:
+def _defined(pairs: Sequence[Pair], reported: set[Pair]) -> list[Pair]:
+    """The pairs without those no cell reports although their dataset is reported, and without a mean of none."""
+    measured = {dataset for _, dataset in reported}
+    kept = [pair for pair in pairs if pair in reported or pair[1] not in measured]
+    metrics = {metric for metric, dataset in kept if dataset != MEAN}
+    return [(metric, dataset) for metric, dataset in kept if dataset != MEAN or metric in metrics]
+
+
+def _measured(result: CellResult, cell: Row, kind: str, pair: Pair, pairs: Sequence[Pair]) -> _Score:
     """One pair of one cell. The mean over tasks is taken over the same tasks in every cell, or not at all."""
     metric, dataset = pair
     outcome = result.outcome(kind)
-    parts = [dataset] if dataset != MEAN else [name for m, name in pairs if m == metric and name != MEAN]
-    # A task may not define a metric (BoolQ has no acc_norm): no cell has it then, and the mean goes without.
-    wanted = [name for name in parts if (metric, name) in reported]
+    wanted = [dataset] if dataset != MEAN else [name for m, name in pairs if m == metric and name != MEAN]
     found = [m for name in wanted if (m := result.measurement(kind, metric, name)) is not None]
-    if outcome[0] == "ok" and not wanted:
-        outcome = ("na", f"{kind} does not report {metric} on {dataset}")
-    elif outcome[0] == "ok" and len(found) < len(wanted):
+    if outcome[0] == "ok" and len(found) < len(wanted):
         outcome = ("error", f"the {kind} record has no {metric} on {dataset}; evaluate this cell again")
     if metric == CONTINUATION:
         return _Score(cell.measured(metric, dataset, found[0].text if found else None, outcome), [])

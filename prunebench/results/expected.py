@@ -13,7 +13,7 @@ Pair = tuple[str, str]
 PERPLEXITY = "perplexity"
 ACCURACIES = ("acc", "acc_norm")
 CONTINUATION = "continuation"
-MEAN = "mean"  # dataset of the mean over the tasks
+MEAN = "mean"  # dataset of the mean over the tasks that have the metric
 
 # Metrics that are means over items: they carry intervals and ranks. Lower is better only for perplexity.
 SCORED = (PERPLEXITY, *ACCURACIES)
@@ -23,6 +23,8 @@ def expected_pairs(
     kinds: Iterable[str], texts: Iterable[str] = (), tasks: Iterable[str] = (), prompt: str = ""
 ) -> dict[str, tuple[Pair, ...]]:
     """The (metric, dataset) pairs every cell should have, by kind of evaluation, in display order.
+
+    Whether a task defines a metric (BoolQ has no `acc_norm`) is lm-eval's to say and shows in the results alone.
 
     Raises:
         PrunebenchError: an unknown kind.

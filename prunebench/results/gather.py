@@ -10,28 +10,31 @@ from prunebench.files import digest_json, write_json
 from prunebench.plugins.header import Header, parse_variant, read_header
 from prunebench.results.cells import load_cells
 from prunebench.results.expected import Pair, expected_pairs
+from prunebench.results.stale import stale_as_errors
 
 
-def gather(config: Config, metrics: Path, provenance: Path, root: Path = Path()) -> None:
-    """Collect the records of the config's grid, found under `root`, into the two files."""
+def gather(config: Config, metrics: Path, provenance: Path) -> None:
+    """Collect the records of the config's grid, found in the working directory, into the two files."""
     # pandas and scipy are only needed here; the Snakefile imports this module for the rest.
     from prunebench.results.collect import collect, write
     from prunebench.results.summary import summarise
 
     headers = method_headers(config)
     references = {name: spec.reference for name, spec in config.model_registry.items()}
-    results = load_cells(root, expand(config).cells, config.evaluate, references)
+    results = load_cells(Path(), expand(config).cells, config.evaluate, references, stale_as_errors(config))
     write(collect(results, headers, measured_pairs(config)), metrics)
     titles = _titles(config)
     protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}
-    write_json(provenance, summarise(results, headers, titles["models"], titles["datasets"], protocols))
+    run = summarise(results, headers, titles["models"], titles["datasets"], protocols)
+    write_json(provenance, {**run, "overlaps": overlaps(config)})
 
 
 def gather_params(config: Config) -> str:
     """Digest of what the config itself contributes: a new title or reference value collects again, no more."""
     headers = {name: header.model_dump(mode="json") for name, header in method_headers(config).items()}
     references = {name: config.model_registry[name].reference for name in config.models}
-    return digest_json([headers, references, _titles(config), config.protocol_spec.model_dump(mode="json")])
+    protocol = config.protocol_spec.model_dump(mode="json")
+    return digest_json([headers, references, _titles(config), protocol, overlaps(config)])
 
 
 def outcome(provenance: Path) -> str:
@@ -39,6 +42,27 @@ def outcome(provenance: Path) -> str:
     run = json.loads(provenance.read_text(encoding="utf-8"))
     statuses = ", ".join(f"{count} {status}" for status, count in sorted(run["statuses"].items()))
     return f"{run['cells']} cells: {statuses}"
+
+
+def overlaps(config: Config) -> list[dict[str, str]]:
+    """Perplexities that flatter: what was seen before is of the same domain as the text measured on.
+
+    Returns:
+        One entry per `model`, `dataset` and `use` (`calibration`, or `training` of a model made here), with the
+        `domain` they share.
+    """
+    domains = {name: text.domain for name, text in config.data.texts.items()}
+    protocol = config.protocol_spec
+    return [
+        {"model": model, "dataset": dataset, "use": use, "domain": domains[dataset]}
+        for model in config.models
+        for dataset in protocol.perplexity.texts
+        for use, seen in (
+            ("training", config.model_registry[model].training_text),
+            ("calibration", protocol.calibration.text),
+        )
+        if seen is not None and domains[seen] == domains[dataset]
+    ]
 
 
 def measured_pairs(config: Config) -> dict[str, tuple[Pair, ...]]:

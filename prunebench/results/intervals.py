@@ -7,12 +7,11 @@ The American Statistician 69:4): their level is chosen as if the variance had be
 quantile taken from Student's t. Percentiles follow monotone transforms, so the interval of the perplexity
 is exp of the interval of the mean negative log-likelihood.
 
-All measurements with the same number of items share the same resamples: 20,000 intervals are one matrix
-product, and the same items always give the same interval.
+All measurements with the same number of items share the same resamples: 20,000 intervals are a few matrix
+products, and the same items always give the same interval.
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ Floats = NDArray[np.float64]
 
 RESAMPLES = 4000
 CONFIDENCE = 0.95
-_BATCH = 512  # means of so many measurements are resampled at once: bounds the memory at 16 MB
+_CHUNK = 2_000_000  # numbers in the largest array, 16 MB: a task in full has 10,000 items, its resamples 40 million
 
 
 def mean_intervals(groups: Sequence[Sequence[Floats]], confidence: float = CONFIDENCE) -> list[tuple[float, float]]:
@@ -44,12 +43,14 @@ def mean_intervals(groups: Sequence[Sequence[Floats]], confidence: float = CONFI
             batches.setdefault(tuple(len(items) for items in strata), []).append(index)
     for sizes, members in batches.items():
         tail = _tail(min(sizes), confidence)
-        for start in range(0, len(members), _BATCH):
-            batch = members[start : start + _BATCH]
+        at_once = max(1, _CHUNK // max(RESAMPLES, *sizes))
+        for start in range(0, len(members), at_once):
+            batch = members[start : start + at_once]
             means = np.zeros((len(batch), RESAMPLES))
             for stratum, size in enumerate(sizes):
                 items = np.array([groups[index][stratum] for index in batch])
-                means += items @ _weights(size, stratum).T
+                for first, weights in _weights(size, stratum):
+                    means[:, first : first + len(weights)] += items @ weights.T
             low, high = np.quantile(means / len(sizes), [tail, 1 - tail], axis=1)
             for index, ends in zip(batch, zip(low.tolist(), high.tolist(), strict=True), strict=True):
                 result[index] = _all_right_or_wrong(groups[index], confidence) or ends
@@ -62,15 +63,18 @@ def _tail(n: int, confidence: float) -> float:
     return float(ndtr(-np.sqrt(n / (n - 1)) * t))
 
 
-@lru_cache(maxsize=4)
-def _weights(n: int, stratum: int) -> Floats:
-    """Share of each of n items in each resample, (RESAMPLES, n); strata of equal size are drawn independently."""
+def _weights(n: int, stratum: int) -> Iterator[tuple[int, Floats]]:
+    """Share of each of n items in each resample; strata of equal size are drawn independently.
+
+    Yields:
+        The number of the first resample of a chunk, and the chunk (resamples, n).
+    """
     rng = np.random.default_rng([n, stratum])
-    weights = np.empty((RESAMPLES, n))
-    for row in weights:
-        row[:] = np.bincount(rng.integers(n, size=n), minlength=n)
-    weights /= n
-    return weights
+    at_once = max(1, _CHUNK // n)
+    for first in range(0, RESAMPLES, at_once):
+        rows = min(at_once, RESAMPLES - first)
+        drawn = rng.integers(n, size=(rows, n)) + n * np.arange(rows)[:, None]
+        yield first, np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n) / n
 
 
 def _all_right_or_wrong(strata: Sequence[Floats], confidence: float) -> tuple[float, float] | None:

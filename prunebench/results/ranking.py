@@ -13,6 +13,11 @@ Methods are then sorted by mean loss, and a new rank begins only where every met
 every method below. So different ranks always mean a separated pair. Not being separated is not transitive
 (A~B, B~C, A<C), so a shared rank may still hold separated pairs: `best` and `worst` tell how far each
 method's own comparisons pin it down.
+
+What a rank is about. The items are the only noise in the test, so a rank compares the pruned models at hand,
+not the methods that made them: what another calibration sample, another seed or another order of roundings would
+change is in no rank and in no interval, and with one seed it cannot be estimated at all. Wanda and STADE
+(w/o bias) select the same weights up to rounding; where they differ, the difference shows how large that noise is.
 """
 
 from collections.abc import Mapping

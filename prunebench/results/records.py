@@ -37,7 +37,7 @@ class Measurement(_Record):
         value: the number; None where there is none (a continuation has `text` instead).
         items: per-window mean negative log-likelihood in nats for perplexity (each over window-1
             targets), per-item score for zero-shot; empty where the value is not a mean.
-        text: generated text.
+        text: generated text; None where there is none.
     """
 
     metric: str

@@ -29,7 +29,6 @@ from prunebench.targets import Target
 
 _OPEN_FILES = 256
 _PROCESSES = 1024  # threads count; bounds users other than root
-_OOM_SCORE = "1000"  # if the kernel needs memory, it is to take this process's
 
 
 @dataclass
@@ -181,8 +180,6 @@ def _limit(limits: dict[str, Any]) -> None:
         _, most = resource.getrlimit(kind)
         value = value if most == resource.RLIM_INFINITY else min(value, most)
         resource.setrlimit(kind, (value, value))
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
 
 
 def _status_kib(field: str) -> int:

@@ -3,6 +3,7 @@
 import os
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -12,6 +13,7 @@ from prunebench.errors import MethodFailure
 _EVERY = 0.05  # seconds
 _THREADS = 256
 _FILES = 10_000  # a file system of a limited size can hold empty files without end
+_OOM_SCORE = "1000"  # of 1000: if the kernel needs memory, it is to take this process's
 _IDLE_BYTES = 1e9  # more than an interpreter with torch takes by itself
 
 
@@ -58,10 +60,11 @@ class Watch:
     def find(self) -> psutil.Process | None:
         """The interpreter, the last of bubblewrap's two or three processes; None before it has started."""
         if self._process is None:
-            with suppress(psutil.Error):
+            with suppress(psutil.Error, OSError):
                 for process in psutil.Process(self._pid).children(recursive=True):
                     if process.name() != "bwrap":
                         self._process = process
+                        Path(f"/proc/{process.pid}/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
         return self._process
 
 

@@ -19,7 +19,7 @@ from prunebench.patches.format import load_patch
 from prunebench.results.records import Measurement
 from prunebench.sweeps import keys
 from prunebench.sweeps.handlers import Bench, Meter
-from prunebench.sweeps.worker import InfrastructureError
+from prunebench.sweeps.worker import InfrastructureError, judge
 
 
 class EvaluateHandler:
@@ -43,6 +43,8 @@ class EvaluateHandler:
             context = self._context(tuple(cell["datasets"]))
             model = self._pruned_model(Path(cell["patch"]))
         except Exception as error:  # nothing of the method's runs in these lines
+            if judge(error)[0] == "oom":
+                raise
             raise InfrastructureError(str(error)) from error
         with Meter(bench.device) as meter:
             measurements = evaluate_kind(self._kind, model, context)

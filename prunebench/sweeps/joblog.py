@@ -1,7 +1,10 @@
 """A job's log: one file that the parent, the worker and whatever a method prints all append to."""
 
+import re
 from datetime import datetime
 from pathlib import Path
+
+_STAMPED = re.compile(r"\[\d\d:\d\d:\d\d\] ")
 
 
 class JobLog:
@@ -21,11 +24,11 @@ class JobLog:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def last_line(self, since: int) -> str:
-        """The last line with something in it written after byte `since`; empty if there is none."""
+        """The last line written after byte `since` that is neither empty nor one of our own; empty if there is none."""
         with self.path.open("rb") as file:
             file.seek(max(since, self.size() - 4096))
             lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines()]
-        return next((line for line in reversed(lines) if line), "")
+        return next((line for line in reversed(lines) if line and not _STAMPED.match(line)), "")
 
 
 def stamped(text: str) -> str:

@@ -19,12 +19,14 @@ from prunebench.errors import PrunebenchError
 from prunebench.files import digest_json
 from prunebench.layout import CALIBRATION, MODEL, TASK, WINDOWS, Sweep
 from prunebench.plugins.digest import method_digest
-from prunebench.plugins.header import parse_variant
+from prunebench.plugins.header import parse_variant, read_header
 from prunebench.results.provenance import package_version
 
 # One key entry per text, task or prompt of an evaluation: adding one leaves the others current.
 DATASET = "dataset:"
 _ID_BYTES = 4  # int32
+
+_States = tuple[tuple[str, int, int], ...]
 
 
 def prune_params(config: Config, sweep: Sweep) -> str:
@@ -40,15 +42,19 @@ def evaluate_params(config: Config, sweep: Sweep, kind: Kind) -> str:
 def prune_key(config: Config, sweep: Sweep, target: str) -> dict[str, str]:
     """The key a current prune record of this cell has.
 
+    Calibration tokens are part of it for methods that see any.
+
     Raises:
         PrunebenchError: the model or the calibration tokens are not there yet.
     """
-    return {
+    key = {
         **_prune_settings(config, sweep),
         "target": target,
         "model": asset_digest(Path(MODEL.format(model=sweep.model))),
-        "calibration": ids_digest(calibration_path(sweep), nsamples(config, sweep)),
     }
+    if _calibrated(config, sweep):
+        key["calibration"] = ids_digest(calibration_path(sweep), nsamples(config, sweep))
+    return key
 
 
 def evaluation_key(config: Config, sweep: Sweep, kind: Kind, patch_sha256: str) -> dict[str, str]:
@@ -121,6 +127,8 @@ def _run_settings(config: Config) -> dict[str, str]:
 
 def _prune_settings(config: Config, sweep: Sweep) -> dict[str, str]:
     name, values = parse_variant(sweep.method)
+    if not _calibrated(config, sweep):
+        values.pop("nsamples", None)
     return {
         **_run_settings(config),
         "method": _method_digest(config.method_files[name]),
@@ -131,13 +139,36 @@ def _prune_settings(config: Config, sweep: Sweep) -> dict[str, str]:
 
 def _method_digest(path: Path) -> str:
     """`method_digest`, computed once for all the sweeps of a method: it costs milliseconds, a grid has thousands."""
+    return _cached_digest(path, _states(path))
+
+
+def _calibrated(config: Config, sweep: Sweep) -> bool:
+    """Whether the method sees the calibration tokens or anything made of them; a broken file may, once mended."""
+    name, values = parse_variant(sweep.method)
+    if values.get("allocation") == "owl":
+        return True
+    path = config.method_files[name]
+    return _cached_calibrated(path, _states(path))
+
+
+def _states(path: Path) -> _States:
+    """Name, time and size of a method's files: as long as they stay, so does what was read from them."""
     states = [(file, file.stat()) for file in sorted(path.parent.glob(f"{path.stem}.*"))]
-    return _cached_digest(path, tuple((file.name, state.st_mtime_ns, state.st_size) for file, state in states))
+    return tuple((file.name, state.st_mtime_ns, state.st_size) for file, state in states)
 
 
 @lru_cache(maxsize=1024)
-def _cached_digest(path: Path, state: tuple[tuple[str, int, int], ...]) -> str:
+def _cached_digest(path: Path, states: _States) -> str:
     return method_digest(path)
+
+
+@lru_cache(maxsize=1024)
+def _cached_calibrated(path: Path, states: _States) -> bool:
+    try:
+        header = read_header(path)
+    except PrunebenchError:
+        return True
+    return bool(header.needs) or header.kind == "model"
 
 
 def _dataset_settings(config: Config, kind: Kind) -> dict[str, Any]:

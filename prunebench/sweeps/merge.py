@@ -6,15 +6,18 @@ from prunebench.sweeps.keys import DATASET
 _ANSWERED = ("ok", "diverged")
 
 
+def same_but_for_datasets(record: EvaluationRecord, key: dict[str, str]) -> bool:
+    """Whether the record's key and `key` agree in what both have, and only lack datasets of each other."""
+    shared, alone = record.key.keys() & key.keys(), record.key.keys() ^ key.keys()
+    return all(record.key[name] == key[name] for name in shared) and all(name.startswith(DATASET) for name in alone)
+
+
 def may_extend(record: EvaluationRecord, key: dict[str, str]) -> bool:
     """Whether `record` has numbers that stay true under `key`: the two differ only in datasets one of them lacks.
 
     Nothing is mixed with numbers from another patch, engine or setting.
     """
-    shared = record.key.keys() & key.keys()
-    alone = record.key.keys() ^ key.keys()
-    same = all(record.key[name] == key[name] for name in shared) and all(name.startswith(DATASET) for name in alone)
-    return same and record.status in _ANSWERED
+    return record.status in _ANSWERED and same_but_for_datasets(record, key)
 
 
 def unmeasured(record: EvaluationRecord | None, key: dict[str, str]) -> list[str]:

@@ -168,7 +168,7 @@ class Supervisor:
 
 
 def judge_death(returncode: int, last_line: str) -> tuple[Status, str]:
-    """The status and reason of a cell whose worker died by itself; `last_line` is what the log ends with."""
+    """The status and reason of a cell whose worker died by itself; `last_line` is what it printed last."""
     if returncode == -signal.SIGKILL:
         return "oom", "killed by signal 9, most likely out of memory"
     said = f": {last_line}" if last_line else ""

@@ -6,7 +6,6 @@ becomes a status, and what they leave in torch's and Python's global state is re
 """
 
 import ctypes
-import errno
 import gc
 import json
 import os
@@ -23,6 +22,7 @@ from typing import Any, Protocol
 
 import prunebench
 from prunebench.errors import MethodFailure, PrunebenchError
+from prunebench.files import encodable
 from prunebench.judgement import describe, judge
 from prunebench.sweeps.joblog import stamped
 
@@ -30,7 +30,6 @@ Say = Callable[[str], None]
 
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"  # of 1000: the kernel, out of memory, is to kill this process rather than its parent
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 
 
 class InfrastructureError(PrunebenchError):
@@ -44,7 +43,10 @@ class Handler(Protocol):
         """The part that is judged: whatever it raises becomes the cell's status (except `InfrastructureError`)."""
 
     def keep(self, cell: dict[str, Any], result: Any) -> dict[str, Any]:
-        """The part that is not: store the result of `attempt`, and return the reply to the supervisor."""
+        """The part that is not: store the result of `attempt`, and return the reply to the supervisor.
+
+        What this raises is infrastructure: a full disk, above all.
+        """
 
     def intact(self) -> bool:
         """After a failure: whether what the cells share is still what it was."""
@@ -71,7 +73,7 @@ def serve(make_handler: Callable[[dict[str, Any], Say], tuple[Handler, dict[str,
 
 def say(text: str) -> None:
     """Write a stamped line to the log."""
-    os.write(2, (stamped(text) + "\n").encode())
+    os.write(2, (encodable(stamped(text)) + "\n").encode())
 
 
 def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
@@ -83,8 +85,6 @@ def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
     except InfrastructureError:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: a method may raise anything
-        if isinstance(error, OSError) and error.errno in _FULL_DISK:
-            raise
         _log_traceback(error)
         status, reason = judge(error, (sys.prefix, sys.base_prefix, str(Path(prunebench.__file__).parent)))
         # After an error memory may be in pieces and a CUDA context unusable; a broken contract is found by our

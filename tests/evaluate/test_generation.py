@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from prunebench.evaluate.generation import continuation
+from prunebench.evaluate.perplexity import divergence
 from tests.evaluate.tiny import tiny_llama, tiny_tokenizer
 
 PROMPT = "University is"
@@ -60,11 +61,13 @@ def test_the_end_of_the_text_ends_it() -> None:
     assert continuation(always(tokenizer.eos_token_id), tokenizer, PROMPT, 20).text == PROMPT
 
 
-def test_a_model_of_nans_says_nothing() -> None:
+def test_a_model_of_nans_has_no_text_and_is_diverged() -> None:
     model = tiny_llama()
     with torch.no_grad():
         model.model.norm.weight.fill_(float("nan"))
-    assert continuation(model, tiny_tokenizer(), PROMPT, 20).text == PROMPT
+    measured = continuation(model, tiny_tokenizer(), PROMPT, 20)
+    assert measured.text is None
+    assert divergence(measured) == "continuation of 'University is': the logits are not numbers"
 
 
 def test_the_model_is_left_as_it_was() -> None:

@@ -100,10 +100,11 @@ def test_a_loss_too_large_for_exp_is_infinite_and_diverged() -> None:
     assert divergence(measured) == "perplexity on text is not finite"
 
 
-@pytest.mark.parametrize(("loss", "diverged"), [(11.0, False), (19.9, False), (20.1, True)])
-def test_worse_than_guessing_is_diverged(loss: float, diverged: bool) -> None:
+@pytest.mark.parametrize(("loss", "diverged"), [(11.0, False), (13.0, False), (19.9, False), (20.1, True)])
+def test_a_mean_loss_above_the_limit_is_diverged(loss: float, diverged: bool) -> None:
     measured = Measurement(metric="perplexity", dataset="text", value=math.exp(loss), items=[loss, loss])
-    assert bool(divergence(measured)) == diverged
+    said = f"perplexity on text: the mean loss is {loss} nats per token, above the limit of 20" if diverged else ""
+    assert divergence(measured) == said
 
 
 def test_other_measurements_diverge_only_where_they_are_not_numbers() -> None:

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from prunebench.engine.gradients import WeightGradients
-from prunebench.engine.statistics import InputStatistics
+from prunebench.engine.statistics import InputStatistics, WeightGradients
 from prunebench.models.linear import LinearView
 from prunebench.plugins.loader import call_with_extras, load_method
 from prunebench.sparsity.select import prune_lowest

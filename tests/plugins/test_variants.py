@@ -36,9 +36,9 @@ def test_variants_are_read(spec: str, expected: FrameworkParams) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("wanda@nsamples=0", "nsamples=0 is not a whole number"),
-        ("wanda@nsamples=2.5", "nsamples=2.5 is not a whole number"),
-        ("wanda@nsamples=True", "nsamples=True is not"),
+        ("wanda@nsamples=0", "nsamples is a number of calibration sequences, 1 or more"),
+        ("wanda@nsamples=2.5", "nsamples is a number of calibration sequences, 1 or more"),
+        ("wanda@nsamples=True", "nsamples is a number of calibration sequences, 1 or more"),
         ("wanda@only=o_proj+", r"only=o_proj\+ is not of the form"),
         ("wanda@allocation=owls", "unknown allocation 'owls' .*did you mean 'owl'"),
         ("wanda@allocation=0.5", "unknown allocation '0.5'"),

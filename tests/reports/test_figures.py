@@ -37,6 +37,18 @@ def test_the_same_numbers_make_the_same_files_with_truetype_fonts(tmp_path):
     assert b"CreationDate" not in content
 
 
+def test_figures_of_earlier_grids_go(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    old, other = tmp_path / "figures/gpt2-perplexity-wiki-sample.png", tmp_path / "figures/mine.png"
+    for path in (old, other):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("old")
+    names = build_figures(*save_run(run), tmp_path / "figures")
+    assert not old.exists()
+    assert other.exists()
+    assert all((tmp_path / f"figures/{name}.png").exists() for name in names)
+
+
 def test_curves_hold_the_unstructured_values_and_points_the_n_m_ones(source, drawn):
     panel = drawn["smollm2-135m-perplexity-wiki-sample"]
     figure = draw(source, panel, method_looks([panel]))

@@ -131,6 +131,23 @@ def test_provenance_and_how_to_read_are_on_the_page(page):
         assert fact in text
 
 
+def test_what_ranks_and_intervals_leave_out_is_said(page):
+    text = Page(page.read_text()).text
+    assert "the pruned models at hand, not the methods" in text
+    assert "Wanda and STADE (w/o bias) select the same weights up to rounding" in text
+
+
+def test_a_perplexity_on_a_domain_the_model_saw_is_marked(run_files, tmp_path):
+    overlap = {"model": "opt-tiny", "dataset": "sotu-recent", "use": "training", "domain": "speeches"}
+    provenance, path = tmp_path / "provenance.json", tmp_path / "page.html"
+    provenance.write_text(json.dumps(json.loads(run_files[1].read_text()) | {"overlaps": [overlap]}))
+    build_leaderboard(run_files[0], provenance, path)
+    parsed = Page(path.read_text())
+    sentence = "In-domain: trained on text of the same domain (speeches), which flatters this perplexity"
+    assert json.loads(parsed.scripts[0])["overlaps"] == {"opt-tiny/perplexity/sotu-recent": sentence}
+    assert parsed.text.count(f"† {sentence}.") == 1
+
+
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_hostile_texts_stay_texts(tmp_path):
     run = make_run(tmp_path)

@@ -281,3 +281,15 @@ def test_two_thousand_cells_can_be_searched(visit, tmp_path, run_files):
     tab.fill("#query", "wanda")
     assert len(methods(tab)) == 5
     assert tab.evaluate("() => performance.now() - window.started") < 10_000
+
+
+def test_the_mark_of_a_domain_the_model_saw_comes_and_goes_with_the_metric(run_files, visit, tmp_path):
+    overlap = {"model": "opt-tiny", "dataset": "sotu-recent", "use": "training", "domain": "speeches"}
+    provenance, path = tmp_path / "provenance.json", tmp_path / "page.html"
+    provenance.write_text(json.dumps(json.loads(run_files[1].read_text()) | {"overlaps": [overlap]}))
+    build_leaderboard(run_files[0], provenance, path)
+    tab = visit(f"{path.as_uri()}#model=opt-tiny")
+    assert tab.locator("#overlap").is_hidden()
+    tab.select_option("#metric", "perplexity/sotu-recent")
+    assert tab.locator("#overlap").inner_text().startswith("† In-domain: trained on text of the same domain (speeches)")
+    assert "†" in tab.locator("#caption").inner_text()

@@ -116,6 +116,32 @@ def test_the_csv_holds_what_the_table_shows_and_how_sure_it_is(run_files, tables
     assert lines["dense"]["u00_status"] == "ok"
 
 
+OVERLAP = {"model": "opt-tiny", "dataset": "sotu-recent", "use": "training", "domain": "speeches"}
+
+
+def test_a_caption_says_where_the_model_saw_the_domain(run_files, tmp_path):
+    provenance = tmp_path / "provenance.json"
+    provenance.write_text(json.dumps(json.loads(run_files[1].read_text()) | {"overlaps": [OVERLAP]}))
+    build_tables(run_files[0], provenance, tmp_path)
+    said = {path.stem for path in tmp_path.glob("*.tex") if "same domain (speeches)" in path.read_text()}
+    assert said == {"opt-tiny-perplexity-sotu-recent"}
+
+
+def test_tables_of_earlier_grids_go_and_other_files_stay(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny", "smollm2-135m"))
+    folder = tmp_path / "tables"
+    build_tables(*save_run(run), folder)
+    (folder / "paper.tex").write_text("mine")
+    (folder / "gpt2-acc-notes.md").write_text("mine")
+    fewer = make_run(tmp_path / "fewer", methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    names = build_tables(*save_run(fewer), folder, announced=["opt-tiny-acc_norm-boolq"])
+    assert "opt-tiny-acc_norm-boolq" in names
+    tables = {f"{name}.{suffix}" for name in names for suffix in ("tex", "csv")}
+    assert {path.name for path in folder.iterdir()} == {"paper.tex", "gpt2-acc-notes.md"} | tables
+    assert "no cell reports" in (folder / "opt-tiny-acc_norm-boolq.tex").read_text()
+    assert not any(name.startswith("smollm2") for name in names)
+
+
 def test_protocols_never_share_a_table(tmp_path):
     run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
     metrics, provenance = save_run(run)

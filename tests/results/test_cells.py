@@ -85,3 +85,38 @@ def test_reasons_are_one_line(tmp_path):
     record = json.loads(path.read_text()) | {"status": "error", "reason": "Traceback:\r\n  line 1\n\tline 2"}
     path.write_text(json.dumps(record))
     assert run.results()[1].outcome("perplexity") == ("error", "Traceback: line 1 line 2")
+
+
+def rewrite(root, sweep, target, kind, **provenance):
+    path = root / (sweep.evaluation_record(target, kind) if kind else sweep.prune_record(target))
+    record = json.loads(path.read_text())
+    record["provenance"] |= provenance
+    path.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("kind", [None, "perplexity"])
+@pytest.mark.parametrize("change", [{"dtype": "float16"}, {"device": "cuda"}])
+def test_numbers_made_in_another_dtype_or_on_another_device_than_the_dense_ones_are_rejected(tmp_path, kind, change):
+    run = make_run(tmp_path, methods=("dense", "wanda", "magnitude"), targets=("u50",))
+    for cell in run.cells:
+        for step in (None, "perplexity", "zeroshot", "generation"):
+            rewrite(tmp_path, cell.sweep, cell.target, step, dtype="bfloat16", device="cpu")
+    other = next(cell for cell in run.cells if cell.sweep.method == "wanda")
+    rewrite(tmp_path, other.sweep, "u50", kind, **change)
+    for result in run.results():
+        status, reason = result.outcome("perplexity")
+        if result.sweep == other.sweep:
+            made = {"dtype": "bfloat16", "device": "cpu"} | change
+            assert (status, reason) == (
+                "rejected",
+                f"made in {made['dtype']} on {made['device']}, the dense row in bfloat16 on cpu; "
+                "numbers of the two do not compare",
+            )
+        else:
+            assert (status, reason) == ("ok", "")
+
+
+def test_a_failure_elsewhere_stays_what_it_is(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "sparsegpt"), targets=("u70",), models=("opt-tiny",))
+    rewrite(tmp_path, run.cells[1].sweep, "u70", None, device="cuda")
+    assert run.results()[1].outcome()[0] == "error"

@@ -110,7 +110,7 @@ def test_the_mean_is_over_tasks(frame):
     assert rows["value"]["mean"] == pytest.approx(np.mean([rows["value"][task] for task in TASKS]))
 
 
-def test_a_metric_no_task_reports_is_na_and_the_mean_goes_without_it(tmp_path):
+def test_a_metric_a_task_does_not_define_has_no_rows_and_the_mean_goes_without_it(tmp_path):
     run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
 
     def drop(record):
@@ -120,9 +120,35 @@ def test_a_metric_no_task_reports_is_na_and_the_mean_goes_without_it(tmp_path):
 
     for cell in run.cells:
         edit(run, cell, "zeroshot", drop)
-    rows = pick(run.collect(), metric="acc_norm", method="wanda").set_index("dataset")
-    assert (rows["status"]["piqa"], rows["reason"]["piqa"]) == ("na", "zeroshot does not report acc_norm on piqa")
+    frame = run.collect()
+    assert set(frame["status"]) == {"ok"}
+    assert not {("acc_norm", "piqa"), ("rank", "acc_norm/piqa")} & set(
+        zip(frame["metric"], frame["dataset"], strict=True)
+    )
+    rows = pick(frame, metric="acc_norm", method="wanda").set_index("dataset")
     assert rows["value"]["mean"] == pytest.approx(np.mean([rows["value"][task] for task in ("arc_easy", "hellaswag")]))
+
+
+def test_where_no_task_defines_a_metric_it_has_no_mean_either(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+
+    def drop(record):
+        record["measurements"] = [m for m in record["measurements"] if m["metric"] == "acc"]
+
+    for cell in run.cells:
+        edit(run, cell, "zeroshot", drop)
+    frame = run.collect()
+    assert pick(frame, metric="acc_norm").empty
+    assert set(frame["status"]) == {"ok"}
+
+
+def test_a_kind_that_failed_everywhere_keeps_all_its_rows(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    for cell in run.cells:
+        edit(run, cell, "zeroshot", lambda record: record.update(status="oom", reason="big", measurements=[]))
+    rows = pick(run.collect(), method="wanda", metric="acc_norm")
+    assert set(rows["dataset"]) == {"mean", *TASKS}
+    assert set(rows["status"]) == {"oom"}
 
 
 def test_a_cell_that_lacks_a_task_others_have_gets_no_mean(tmp_path):

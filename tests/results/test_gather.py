@@ -1,5 +1,6 @@
 """What the collect rule takes from the config, and the line that ends a run."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +9,19 @@ import pytest
 import yaml
 
 from prunebench.config.load import load_config
-from prunebench.results.gather import gather, gather_params, outcome
+from prunebench.results.gather import gather, gather_params, outcome, overlaps
 from tests.config.project import write_project
 
 
 @pytest.fixture
-def mapping(tmp_path: Path) -> dict[str, Any]:
+def mapping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.chdir(tmp_path)
     return write_project(tmp_path / "project")
 
 
 def test_a_run_without_a_single_record_still_has_a_row_for_every_cell(mapping: dict[str, Any], tmp_path: Path) -> None:
     metrics, provenance = tmp_path / "metrics.csv", tmp_path / "provenance.json"
-    gather(load_config({**mapping, "models": "one"}), metrics, provenance, root=tmp_path)
+    gather(load_config({**mapping, "models": "one"}), metrics, provenance)
     rows = pd.read_csv(metrics)
     perplexity = rows[rows["metric"] == "perplexity"]
     assert set(zip(perplexity["method"], perplexity["target"], strict=True)) == {
@@ -52,5 +54,27 @@ def test_what_only_names_and_judges_numbers_collects_again(
 def test_a_broken_method_does_not_stop_the_collection(mapping: dict[str, Any], tmp_path: Path) -> None:
     Path(mapping["method_paths"][0], "broken.py").write_text("METHOD = {}\n")
     config = load_config({**mapping, "models": "one", "methods": "broken"})
-    gather(config, tmp_path / "metrics.csv", tmp_path / "provenance.json", root=tmp_path)
+    gather(config, tmp_path / "metrics.csv", tmp_path / "provenance.json")
     assert "broken" in set(pd.read_csv(tmp_path / "metrics.csv")["method"])
+
+
+def test_text_of_the_domain_calibrated_or_trained_on_is_flagged(mapping: dict[str, Any], tmp_path: Path) -> None:
+    assert overlaps(load_config(mapping)) == []
+    before = gather_params(load_config(mapping))
+    data = Path(mapping["registry"]["data"])
+    data.write_text(data.read_text().replace("domain: web", "domain: wiki"))
+    models = Path(mapping["registry"]["models"])
+    content = yaml.safe_load(models.read_text())
+    sizes = dict.fromkeys(
+        ("vocabulary", "hidden", "layers", "heads", "feedforward", "positions", "steps", "batch"), 2048
+    )
+    train = {"kind": "train", "architecture": "opt", "text": "wiki", "learning_rate": 0.1, **sizes}
+    content["two"]["source"] = train
+    models.write_text(yaml.safe_dump(content))
+    config = load_config({**mapping, "models": "one,two"})
+    gather(config, tmp_path / "metrics.csv", tmp_path / "provenance.json")
+    assert json.loads((tmp_path / "provenance.json").read_text())["overlaps"] == [
+        {"model": model, "dataset": "wiki", "use": use, "domain": "wiki"}
+        for model, use in (("one", "calibration"), ("two", "training"), ("two", "calibration"))
+    ]
+    assert gather_params(load_config(mapping)) != before

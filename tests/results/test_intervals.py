@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -86,3 +88,14 @@ def test_the_same_items_get_the_same_interval_alone_or_among_others():
     assert together == mean_intervals(groups)
     for group, ends in zip(groups, together, strict=True):
         assert mean_intervals([group])[0] == pytest.approx(ends, rel=1e-5)
+
+
+def test_thousands_of_items_need_little_memory():
+    items = (np.random.default_rng(6).random(10_000) < 0.4).astype(float)
+    tracemalloc.start()
+    low, high = one(items)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6  # all resamples at once are 320 MB
+    error = items.std() / np.sqrt(len(items))
+    assert [low, high] == pytest.approx([items.mean() - 1.96 * error, items.mean() + 1.96 * error], abs=0.2 * error)

@@ -4,10 +4,8 @@ import contextlib
 import ctypes
 import json
 import os
-import pickle
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
@@ -72,8 +70,13 @@ def write(weight, where):
     for number, path in enumerate(where.split("|")):
         outcomes[f"write {number}"] = attempt(lambda path=path: append(path))
         outcomes[f"delete {number}"] = attempt(lambda path=path: os.unlink(path))
-    for path in (__file__, sys.executable, torch.__file__, "/dev/shm/x", "/x", "/proc/sys/kernel/core_pattern"):
+    for path in (__file__, sys.executable, torch.__file__, "/dev/shm/x", "/x"):
         outcomes[path[-50:]] = attempt(lambda path=path: append(path))
+    # Opened and not written to: where this test fails, the machine is to be none the worse.
+    outcomes["kernel"] = attempt(lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY)))
+    for path in ("/dev/null", "/proc/sys/kernel/core_pattern", "/sys/devices/system/cpu"):
+        outcomes[f"chmod {path}"] = attempt(lambda path=path: os.chmod(path, os.stat(path).st_mode & 0o7777))
+    outcomes["device still there"] = attempt(lambda: append("/dev/null"))
     outcomes["scratch"] = attempt(lambda: append("/tmp/mine"))
     return outcomes
 
@@ -240,95 +243,3 @@ def pickled(weight, where):
             return os.system, (f"touch {where}",)
 
     return Bomb()
-
-
-def _pipe():
-    """The descriptor of the protocol, found as a method that tampers would."""
-    found = [fd for fd in range(3, 64) if attempt(lambda fd=fd: os.fstat(fd)).startswith("os.stat") and writable(fd)]
-    return found[0]
-
-
-def writable(fd):
-    try:
-        return os.write(fd, b"") == 0
-    except OSError:
-        return False
-
-
-def raw_pickle(weight, where):
-    class Bomb:
-        def __reduce__(self):
-            return os.system, (f"touch {where}",)
-
-    try:
-        data = pickle.dumps(Bomb())
-    except Exception:
-        data = b"cos\nsystem\n(S'touch " + where.encode() + b"'\ntR."
-    os.write(_pipe(), data * 10)
-    time.sleep(100)
-
-
-def _forge(header, data=b""):
-    encoded = header if isinstance(header, bytes) else json.dumps(header).encode()
-    os.write(_pipe(), struct.pack("<Q", len(encoded)) + encoded + data)
-    time.sleep(100)
-
-
-def endless_header(weight, where):
-    os.write(_pipe(), b"\xff" * 8)
-    time.sleep(100)
-
-
-def forged_size(weight, where):
-    """Says it is 4 PiB, in the right shape's name."""
-    _forge({
-        "__metadata__": {"message": json.dumps({"status": "ok"})},
-        "saliency": {"dtype": "F32", "shape": [1 << 25, 1 << 25], "data_offsets": [0, 1 << 52]},
-    })  # fmt: skip
-
-
-def forged_offsets(weight, where):
-    _forge({
-        "__metadata__": {"message": json.dumps({"status": "ok"})},
-        "saliency": {"dtype": "F32", "shape": list(weight.shape), "data_offsets": [0, 1 << 52]},
-    })  # fmt: skip
-
-
-def forged_name(weight, where):
-    _forge({
-        "__metadata__": {"message": json.dumps({"status": "ok"})},
-        "../../" + "x" * 99: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
-    })  # fmt: skip
-
-
-def forged_nesting(weight, where):
-    _forge(b"[" * 100_000)
-
-
-def forged_message(weight, where):
-    _forge({"__metadata__": {"message": json.dumps(["ok"])}})
-
-
-def forged_status(weight, where):
-    _forge({"__metadata__": {"message": json.dumps({"status": "ok\n<script>", "reason": {"a": 1}})}})
-
-
-def half_a_message(weight, where):
-    os.write(_pipe(), struct.pack("<Q", 1000) + b"{")
-    time.sleep(100)
-
-
-def closes_the_pipe(weight, where):
-    os.closerange(3, 64)
-    time.sleep(100)
-
-
-def forged_success_and_more(weight, where):
-    """A whole good reply, and bytes of a second one that the next call would read."""
-    data = memoryview(weight.abs().contiguous().numpy()).cast("B").tobytes()
-    header = json.dumps({
-        "__metadata__": {"message": json.dumps({"status": "ok"})},
-        "saliency": {"dtype": "F32", "shape": list(weight.shape), "data_offsets": [0, len(data)]},
-    }).encode()  # fmt: skip
-    os.write(_pipe(), struct.pack("<Q", len(header)) + header + data + b"\xff" * 64)
-    time.sleep(100)

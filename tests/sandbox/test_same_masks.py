@@ -28,7 +28,7 @@ def generated(tmp_path: Path, name: str) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["random", "wanda", "sparsegpt", "stade"])
+@pytest.mark.parametrize("name", ["random", "wanda", "sparsegpt", "stade", "gblm"])
 def test_inside_and_outside(tmp_path: Path, name: str) -> None:
     ids = tiny_calibration()
     outside = load_method(name, [METHODS])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from prunebench.errors import ContractError, NotApplicable, PrunebenchError
+from prunebench.sweeps.joblog import stamped
 from prunebench.sweeps.worker import InfrastructureError, Say, serve
 
 
@@ -72,6 +73,12 @@ def read_stdin() -> None:
         raise AssertionError("a method must not see the cells")
 
 
+def print_and_abort() -> None:
+    print("index out of bounds")
+    os.write(2, (stamped("block 3/12") + "\n").encode())
+    os.abort()
+
+
 def replace_streams() -> None:
     sys.stdout = sys.stderr = None  # type: ignore[assignment]
     raise ValueError("streams are gone")
@@ -113,6 +120,7 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "exit 3": lambda: os._exit(3),
     "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "abort": os.abort,
+    "print and abort": print_and_abort,
     "kill 9": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "print": print_garbage,
     "read stdin": read_stdin,
@@ -136,6 +144,7 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "na": raises(NotApplicable("no biases here")),
     "prunebench": raises(PrunebenchError("a clear sentence")),
     "infrastructure": raises(InfrastructureError("the patch is damaged")),
+    "surrogate": raises(ValueError("cut \ud83d off")),
     "full disk": raises(OSError(errno.ENOSPC, "No space left on device")),
     "no such file": raises(FileNotFoundError(errno.ENOENT, "No such file or directory", "x.json")),
 }

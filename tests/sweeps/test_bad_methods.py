@@ -91,6 +91,14 @@ def explode(layer, target):
     return half(layer.weight, target).sign() * 3e38
 
 
+def cut_a_character(layer, target):
+    raise ValueError("cut \\ud83d off")
+
+
+def fill_the_disk(layer, target):
+    raise OSError(28, "No space left on device")
+
+
 BAD = {
     "u12": fail,
     "u14": not_a_number,
@@ -106,6 +114,8 @@ BAD = {
     "u38": lambda layer, target: (_ for _ in ()).throw(NotApplicable("no biases")),
     "u40": explode,
     "u42": edit_the_dense_model,
+    "u44": cut_a_character,
+    "u46": fill_the_disk,
 }
 '''
 GOOD_CELLS = ("u11", "u15", "u21", "u25", "u32", "u50")
@@ -122,6 +132,8 @@ BAD_CELLS = {
     "u34": ("error", "SystemExit: bye (moody.py:", ""),
     "u38": ("na", "no biases", ""),
     "u42": ("rejected", "the dense model itself was changed", ""),
+    "u44": ("error", "ValueError: cut ? off (moody.py:", ""),
+    "u46": ("error", "OSError: [Errno 28] No space left on device (moody.py:", ""),
 }
 DIVERGED = "u40"
 TARGETS = sorted([*GOOD_CELLS, *BAD_CELLS, DIVERGED])
@@ -187,6 +199,24 @@ def test_what_a_failed_cell_leaves_behind_does_not_change_the_next_one(project: 
     project.sweep("moody").prune_record("u50").unlink()
     project.prune("u50", method="moody", limits=LIMITS)
     assert prune_record(project, "u50").patch_sha256 == after_failures
+
+
+NOTES = "note(3); note('cut \\ud83d off')"
+
+
+@pytest.mark.parametrize(
+    ("function", "place"),
+    [
+        (f"prune_model(model, calibration, target, note): {NOTES}", ""),
+        (f"score(weight, inputs, note): {NOTES}; return weight", "model.layers.0.self_attn.q_proj: "),
+    ],
+)
+def test_a_note_may_be_anything(project: Project, function: str, place: str) -> None:
+    header = {"title": "T", "family": "f", "patterns": ["dense"], "needs": []}
+    project.method("chatty", f"METHOD = {header!r}\n\ndef {function}\n")
+    project.prune("u00", method="chatty")
+    record = prune_record(project, "u00", "chatty")
+    assert (record.status, record.notes[:2]) == ("ok", [f"{place}3", f"{place}cut ? off"])
 
 
 @pytest.mark.parametrize(

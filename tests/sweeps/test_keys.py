@@ -16,6 +16,7 @@ from prunebench.sweeps.keys import evaluate_params, evaluation_key, ids_digest, 
 from tests.sweeps.project import GOOD, MODEL_NAME, Project, make_model
 
 Change = Callable[[Project], None]
+HUNGRY = GOOD.replace('"needs": []', '"needs": ["input_sq_norm"]')
 
 
 def config(project: Project, **changes: object) -> Config:
@@ -71,13 +72,34 @@ def test_a_change_of_wording_or_elsewhere_makes_nothing_stale(project: Project, 
 
 
 def test_other_input_files_make_the_record_stale(project: Project) -> None:
-    _, key = prune_keys(project)
+    project.method("hungry", HUNGRY)
+    _, key = prune_keys(project, "hungry")
     project.write_calibration(seed=7)
-    _, calibrated = prune_keys(project)
+    _, calibrated = prune_keys(project, "hungry")
     make_model(Path(MODEL.format(model=MODEL_NAME)).parent, seed=1)
-    _, remade = prune_keys(project)
+    _, remade = prune_keys(project, "hungry")
     assert {name for name in key if key[name] != calibrated[name]} == {"calibration"}
     assert {name for name in key if calibrated[name] != remade[name]} == {"model"}
+
+
+def test_calibration_is_nothing_to_a_method_that_sees_none(project: Project) -> None:
+    before = prune_keys(project)
+    assert prune_keys(project, "good@nsamples=2") == before
+    project.write_calibration(seed=7)
+    assert prune_keys(project) == before
+
+
+def test_an_allocation_made_of_the_calibration_makes_it_count(project: Project) -> None:
+    project.write_calibration()
+    assert "calibration" in prune_keys(project, "good@allocation=owl")[1]
+    assert "calibration" not in prune_keys(project, "good@allocation=alphapruning")[1]
+
+
+def test_a_method_that_gets_the_whole_model_gets_the_calibration_too(project: Project) -> None:
+    _, before = prune_keys(project, "dense")
+    project.write_calibration(seed=7)
+    _, after = prune_keys(project, "dense")
+    assert before["calibration"] != after["calibration"]
 
 
 def test_a_raised_engine_version_makes_everything_stale(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,10 +114,11 @@ def test_a_raised_engine_version_makes_everything_stale(project: Project, monkey
 
 def test_seed_target_and_variant_are_part_of_the_key(project: Project) -> None:
     project.write_calibration()
-    sweep, run = project.sweep(), config(project)
+    project.method("hungry", HUNGRY)
+    sweep, run = project.sweep("hungry"), config(project)
     keys = [prune_key(run, sweep, "u50"), prune_key(run, sweep, "u60")]
     variants = ("nsamples=2", "nsamples=3", "only=o_proj", "only=fc1+fc2", "allocation=owl", "allocation=alphapruning")
-    keys += [prune_key(run, project.sweep(f"good@{variant}"), "u50") for variant in variants]
+    keys += [prune_key(run, project.sweep(f"hungry@{variant}"), "u50") for variant in variants]
     assert len({json.dumps(key, sort_keys=True) for key in keys}) == len(keys)
     assert prune_params(run, sweep) != prune_params(run, Sweep(sweep.protocol, sweep.model, sweep.method, 1))
 
@@ -107,12 +130,13 @@ def test_the_order_of_a_variants_parameters_does_not_matter(project: Project) ->
 
 
 def test_calibration_samples_a_sweep_does_not_use_make_nothing_stale(project: Project) -> None:
+    project.method("hungry", HUNGRY)
     project.write_calibration(samples=4)
-    _, key = prune_keys(project)
-    _, fewer = prune_keys(project, "good@nsamples=2")
+    _, key = prune_keys(project, "hungry")
+    _, fewer = prune_keys(project, "hungry@nsamples=2")
     project.write_calibration(samples=9)
-    assert prune_keys(project)[1] == key
-    assert prune_keys(project, "good@nsamples=2")[1] == fewer
+    assert prune_keys(project, "hungry")[1] == key
+    assert prune_keys(project, "hungry@nsamples=2")[1] == fewer
     assert key["calibration"] != fewer["calibration"]
 
 

@@ -80,6 +80,8 @@ def test_what_is_printed_is_logged_and_never_taken_for_a_reply(bench: Bench) -> 
         ("recurse", "error", "RecursionError: maximum recursion depth exceeded"),
         ("replace streams", "error", "ValueError: streams are gone"),
         ("no such file", "error", "FileNotFoundError: [Errno 2] No such file or directory: 'x.json'"),
+        ("full disk", "error", "OSError: [Errno 28] No space left on device (scripted_worker.py:"),
+        ("surrogate", "error", "ValueError: cut ? off (scripted_worker.py:"),
         ("runtime", "error", "RuntimeError: shapes do not fit"),
         ("prunebench", "error", "a clear sentence"),
         ("MemoryError", "oom", "MemoryError (scripted_worker.py:"),
@@ -87,9 +89,9 @@ def test_what_is_printed_is_logged_and_never_taken_for_a_reply(bench: Bench) -> 
         ("cuda", "oom", "RuntimeError: CUDA out of memory"),
         ("contract", "rejected", "wrong sparsity"),
         ("na", "na", "no biases here"),
-        ("exit 3", "error", "the process exited with status 3: ["),
-        ("segfault", "error", "the process was killed by signal 11, SIGSEGV: ["),
-        ("abort", "error", "the process was killed by signal 6, SIGABRT: ["),
+        ("exit 3", "error", "the process exited with status 3"),
+        ("segfault", "error", "the process was killed by signal 11, SIGSEGV"),
+        ("abort", "error", "the process was killed by signal 6, SIGABRT"),
         ("kill 9", "oom", "killed by signal 9, most likely out of memory"),
         ("close everything", "error", "the process exited with status"),
     ],
@@ -108,6 +110,18 @@ def test_each_failure_gets_its_status_and_reason_and_the_next_cell_is_fine(
 def test_results_are_stored_where_they_belong_though_the_method_went_elsewhere(bench: Bench) -> None:
     outcomes = bench.run(["go elsewhere", "ok"])
     assert [outcome.reply["folder"] for outcome in outcomes] == [os.getcwd()] * 2
+
+
+def test_the_reason_of_a_native_crash_is_the_same_every_time(bench: Bench) -> None:
+    silent, speaking = bench.run(["segfault", "print and abort"])
+    assert silent.reason == "the process was killed by signal 11, SIGSEGV"
+    assert speaking.reason == "the process was killed by signal 6, SIGABRT: index out of bounds"
+
+
+def test_every_reason_can_be_written(bench: Bench) -> None:
+    (outcome,) = bench.run(["surrogate"])
+    bench.log.line(outcome.reason)
+    assert outcome.reason in bench.text
 
 
 def test_a_traceback_is_in_the_log(bench: Bench) -> None:
@@ -175,7 +189,6 @@ def test_a_worker_that_dies_between_cells_costs_no_cell(bench: Bench) -> None:
         (["ok"], {"start": "raise"}, "the model is missing; fetch it"),
         (["ok"], {"start": "die"}, "exited with status 7 before it was ready: bye"),
         (["infrastructure"], {}, "the patch is damaged"),
-        (["full disk"], {}, "No space left on device"),
     ],
 )
 def test_trouble_that_is_no_methods_fails_the_job(

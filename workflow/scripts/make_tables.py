@@ -6,4 +6,6 @@ from prunebench.jobscript import job
 from prunebench.reports.build import build_tables
 
 with job(snakemake.log[0]):
-    build_tables(Path(snakemake.input.metrics), Path(snakemake.input.provenance), Path(snakemake.output[0]).parent)
+    outputs = [Path(path) for path in snakemake.output]
+    metrics, provenance = Path(snakemake.input.metrics), Path(snakemake.input.provenance)
+    build_tables(metrics, provenance, outputs[0].parent, {path.stem for path in outputs})

@@ -10,7 +10,7 @@ function details(entry, width) {
       small(interval(other.score, metric))] : "–";
     const rank = other.score?.[RANK] ? `rank ${other.score[RANK]}` : "";
     const items = other.score?.[ITEMS] ? `${other.score[ITEMS]} items` : "";
-    return make("tr", {}, make("th", {scope: "row"}, `${metric.title}, ${metric.dataset}`), make("td", {class: "number"}, shown),
+    return make("tr", {}, make("th", {scope: "row"}, `${metric.title}, ${metric.dataset}${data.overlaps[`${cell.model}/${key}`] ? " †" : ""}`), make("td", {class: "number"}, shown),
       make("td", {}, small([rank, items].filter(Boolean).join(", "))));
   });
   const costs = Object.entries(cell.costs).map(([name, value]) => {
@@ -80,7 +80,10 @@ function drawTable() {
   }));
   const metric = data.metrics[state.metric];
   const where = state.target === ALL ? "all targets" : data.targets[state.target].label;
-  find("caption").textContent = `${metric.title} of ${data.models[state.model]} on ${metric.dataset}, ${where}`;
+  const overlap = data.overlaps[`${state.model}/${state.metric}`];
+  find("caption").textContent = `${metric.title} of ${data.models[state.model]} on ${metric.dataset}${overlap ? " †" : ""}, ${where}`;
+  find("overlap").textContent = overlap ? `† ${overlap}.` : "";
+  find("overlap").hidden = !overlap;
   const items = pinned[0]?.score?.[ITEMS];
   const failed = entries.filter(entry => entry.status !== "ok").length;
   find("summary").textContent = `${entries.length} of ${all.length} rows${failed ? `, ${failed} without a valid value` : ""}; ${metric.lower ? "lower" : "higher"} is better${items ? `; each a mean over ${items} ${metric.log ? "windows" : "questions"}` : ""}`;
