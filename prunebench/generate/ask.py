@@ -111,7 +111,8 @@ def _ask(client: OpenAI, request: Request, prompt: str, seed: int) -> dict[str, 
         raise PrunebenchError(f"{request.model} at {request.endpoint} sent a reply without choices")
     choice = completion.choices[0]
     return {
-        "text": choice.message.content or "",
+        # A file cannot hold half a surrogate pair, which JSON can.
+        "text": (choice.message.content or "").encode("utf-8", "backslashreplace").decode(),
         "finish_reason": choice.finish_reason,
         "served_model": completion.model,
         "tokens": completion.usage.completion_tokens if completion.usage else None,

@@ -10,7 +10,7 @@ from prunebench.config.strict import parse, read_yaml
 from prunebench.errors import PrunebenchError
 
 TEMPLATE = Path(__file__).with_name("templates") / "method-1.txt"
-_BLOCK = re.compile(r"^```[^\n`]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```[^\n`]*\n(.*?)^```[ \t\r]*$", re.MULTILINE | re.DOTALL)
 
 
 class Idea(BaseModel):
@@ -65,7 +65,7 @@ def make_prompt(idea: Idea) -> str:
 
 def extract_code(reply: str) -> Extracted:
     """The first fenced block that assigns METHOD, else the first block; without any, the reply if it is code itself."""
-    blocks = _BLOCK.findall(reply.replace("\r\n", "\n"))
+    blocks = _BLOCK.findall(reply)
     if not blocks:
         if re.search(r"^METHOD\s*[:=]", reply, re.MULTILINE):
             return Extracted(reply, "the whole reply")
