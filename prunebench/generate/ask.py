@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from openai import OpenAI, OpenAIError
 
 from prunebench.errors import PrunebenchError
-from prunebench.files import write_text
+from prunebench.files import encodable, write_text
 from prunebench.generate.prompt import TEMPLATE, Idea, extract_code, make_prompt
 from prunebench.plugins.header import read_header
 
@@ -111,8 +111,7 @@ def _ask(client: OpenAI, request: Request, prompt: str, seed: int) -> dict[str, 
         raise PrunebenchError(f"{request.model} at {request.endpoint} sent a reply without choices")
     choice = completion.choices[0]
     return {
-        # A file cannot hold half a surrogate pair, which JSON can.
-        "text": (choice.message.content or "").encode("utf-8", "backslashreplace").decode(),
+        "text": encodable(choice.message.content or ""),
         "finish_reason": choice.finish_reason,
         "served_model": completion.model,
         "tokens": completion.usage.completion_tokens if completion.usage else None,
