@@ -48,12 +48,23 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 _SAFE_VALUE = re.compile(r"[A-Za-z0-9_.+-]+")
 
 
+class Published(BaseModel):
+    """What the paper that had the idea reports of its own code: whether it ran, and if not, why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    status: Literal["OK", "Error"]
+    cause: str = ""
+
+
 class Header(BaseModel):
     """A method's description of itself: the literal `METHOD` of its file, and which function it defines.
 
     Attributes:
         title, family: how tables name and sort it.
-        origin: who wrote it; anything but "human" never runs in the main process.
+        origin: who wrote it; anything but "human" never runs in the main process. A file in a folder
+            `generated` is "llm" unless it says "llm-idea".
+        published: what became of the idea where it was published.
         patterns: the patterns it can produce; others are left out of the grid.
         needs: the input statistics the engine gathers for it.
         group: within which weights compete; what `score` is selected in, what the contract checks. In
@@ -68,6 +79,7 @@ class Header(BaseModel):
     title: str = Field(min_length=1)
     family: str = Field(min_length=1)
     origin: Origin = "human"
+    published: Published | None = None
     patterns: list[Pattern] = Field(min_length=1)
     needs: list[Need] = []
     group: Group | None = None
@@ -138,7 +150,14 @@ def read_header(path: Path) -> Header:
     if kind == "score" and header.group is None and header.patterns != ["dense"]:
         _fail(path, node, f"score() needs METHOD['group'], one of {', '.join(_CHOICES['group'])}")
     _check_signature(path, function, kind, header.params)
+    if header.origin == "human" and is_generated(path):
+        return header.model_copy(update={"origin": "llm"})  # whatever a machine says of itself
     return header
+
+
+def is_generated(path: Path) -> bool:
+    """Whether it lies in a folder named `generated`, where no person's methods are."""
+    return "generated" in (path.parent.name, path.resolve().parent.name)
 
 
 def function_arguments(path: Path) -> list[str]:
@@ -161,6 +180,8 @@ def parse_method(path: Path) -> ast.Module:
 
 def header_node(path: Path, tree: ast.Module) -> ast.Dict:
     """The dict literal assigned to `METHOD` at the top level."""
+    if not tree.body:
+        raise PrunebenchError(f"{path}:1: the file holds no code")
     values = [
         statement.value
         for statement in tree.body

@@ -17,6 +17,7 @@ from prunebench.plugins.header import (
     Kind,
     Value,
     find_methods,
+    is_generated,
     parse_variant,
     read_header,
 )
@@ -77,7 +78,7 @@ def load_method(spec: str, method_paths: Iterable[str | Path], *, untrusted: Imp
 
 def is_trusted(path: Path, header: Header) -> bool:
     """Whether a person wrote it: by its header, and by not lying in a folder named `generated`."""
-    return header.origin == "human" and "generated" not in (path.parent.name, path.resolve().parent.name)
+    return header.origin == "human" and not is_generated(path)
 
 
 def call_with_extras(function: Callable[..., Any], available: Mapping[str, Any], *args: Any) -> Any:
