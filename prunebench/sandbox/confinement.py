@@ -16,7 +16,6 @@ METHOD = "/method"  # ... and the method's file with its data files
 
 # Shared libraries and their index; and how many cores of what kind, which torch's arithmetic depends on.
 _SYSTEM = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/nix/store", "/etc/ld.so.cache", "/sys/devices/system/cpu")
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/pts")
 _PARTS_OF_PREFIX = ("bin", "lib", "lib64", "pyvenv.cfg")
 _START = "import sys; sys.path[:0] = [{package!r}]; sys.path += {libraries!r}; {main}"
 _MAIN = "from prunebench.sandbox.child import main; main()"
@@ -46,8 +45,8 @@ def sandbox_command(method: Path, scratch_bytes: int, filter_fd: int) -> list[st
         *_read_only({str(Path(prunebench.__file__).parent): f"{PACKAGE}/prunebench"}),
         *_read_only({str(file): f"{METHOD}/{file.name}" for file in _files_of(method)}),
         "--proc", "/proc", "--dev", "/dev",
-        # Root's files stay root's in a user namespace: of /proc/sys, and of the machine's own device nodes.
-        *(word for mount in ("/proc", *_DEVICES, "/dev", "/") for word in ("--remount-ro", mount)),
+        # Read-only even for root, who in a user namespace still owns what is below /proc/sys.
+        "--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/",
         "--chdir", "/tmp", "--seccomp", str(filter_fd), "--",
         sys.executable, "-s", "-P", "-B", "-c", _START.format(package=PACKAGE, libraries=[libraries], main=_MAIN),
     ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 Namespaces already keep the network, other processes and files away. The filter adds what they do not: not one
 process more than the interpreter (resource limits do not bind root), no memory that belongs to no process's
-resident set, and none of the kernel's rarely used doors.
+resident set, no change of modes or owners (the machine's device nodes are root's, in a namespace too), and
+none of the kernel's rarely used doors.
 """
 
 import platform
@@ -29,7 +30,8 @@ _REFUSED: dict[str, dict[str, int]] = {
         "chroot": 161, "unshare": 272, "setns": 308, "fsopen": 430, "open_tree": 428, "move_mount": 429,
         "open_by_handle_at": 304, "add_key": 248, "request_key": 249, "keyctl": 250, "bpf": 321,
         "perf_event_open": 298, "userfaultfd": 323, "io_uring_setup": 425, "io_uring_enter": 426,
-        "io_uring_register": 427, "init_module": 175, "finit_module": 313, "kexec_load": 246,
+        "chmod": 90, "fchmod": 91, "fchmodat": 268, "fchmodat2": 452, "chown": 92, "fchown": 93, "lchown": 94,
+        "fchownat": 260, "io_uring_register": 427, "init_module": 175, "finit_module": 313, "kexec_load": 246,
     },
     "aarch64": {
         "socket": 198, "socketpair": 199, "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271,
@@ -38,6 +40,7 @@ _REFUSED: dict[str, dict[str, int]] = {
         "unshare": 97, "setns": 268, "fsopen": 430, "open_tree": 428, "move_mount": 429, "open_by_handle_at": 265,
         "add_key": 217, "request_key": 218, "keyctl": 219, "bpf": 280, "perf_event_open": 241, "userfaultfd": 282,
         "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "init_module": 105,
+        "fchmod": 52, "fchmodat": 53, "fchmodat2": 452, "fchownat": 54, "fchown": 55,
         "finit_module": 273, "kexec_load": 104,
     },
 }  # fmt: skip
