@@ -16,6 +16,11 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 
 
+if RUN.paper:
+
+    include: "workflow/rules/paper.smk"
+
+
 localrules:
     all,
 
@@ -30,5 +35,7 @@ rule all:
         TABLES,
         FIGURES,
         LEADERBOARD,
+        PAPER.page,
+        PAPER.files,
     message:
         "All cells and reports are there"

@@ -12,22 +12,25 @@ METHOD = {
     "needs": ["gram"],
     "group": "block128",
     "cite": "frantar2023sparsegpt",
-    "params": {"damping": 0.01},
+    "params": {"damping": 0.01, "update": True},
 }
 
 
-def prune_layer(layer, inputs, target, damping, note):
+def prune_layer(layer, inputs, target, damping, update, note):
     """Algorithm 1 of the paper.  layer.weight: (out, in); inputs.gram: (in, in); returns the new weight (out, in).
 
     Everything is held as (in, out), so that a column of the paper, one input's weights, is contiguous.
+    Without `update` the same weights go and the others stay as they were.
     """
-    W = layer.weight.float().T.contiguous()
+    # A copy: of a Conv1D in fp32, which stores (in, out), this would be the layer's own weight.
+    W = layer.weight.float().T.clone(memory_format=torch.contiguous_format)
     H, dead = hessian(inputs)
     U = inverse_cholesky(H, damping, note)
     block = BLOCK_COLUMNS
     if target.pattern == "n:m":
         block = max(block // target.m, 1) * target.m  # a block holds whole groups of M
 
+    gone = torch.empty_like(W, dtype=torch.bool)
     for start in range(0, len(W), block):
         end = min(start + block, len(W))
         W1, U1, dead1 = W[start:end], U[start:end, start:end], dead[start:end]
@@ -45,8 +48,9 @@ def prune_layer(layer, inputs, target, damping, note):
             errors[i] = torch.where(pruned[i], W1[i], 0) / U1[i, i]
             W1[i + 1 :].addr_(U1[i, i + 1 :], errors[i], alpha=-1)
         W1.masked_fill_(pruned, 0)
+        gone[start:end] = pruned
         W[end:] -= U[start:end, end:].T @ errors
-    return W.T
+    return W.T if update else layer.weight.masked_fill(gone.T, 0)
 
 
 def saliency(W, U, dead):

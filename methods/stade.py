@@ -1,6 +1,7 @@
 """STADE: the inputs' standard deviation as metric, their mean kept in a bias. Mecke et al., 2025, arXiv 2503.22451."""
 
-from prunebench.sparsity.select import lowest, prune_lowest
+from prunebench.sparsity.compensate import prune_into_bias
+from prunebench.sparsity.select import prune_lowest
 
 METHOD = {
     "title": "STADE",
@@ -22,14 +23,4 @@ def prune_layer(layer, inputs, target):
     if inputs.after_norm:
         pruned = prune_lowest(W.abs() * inputs.l2_norm, target, "row")
         return W.masked_fill(pruned, 0), layer.bias
-
-    saliency = W.square() * inputs.var
-    pruned = prune_lowest(saliency, target, "row")
-    if not pruned.any():
-        return W, layer.bias
-    if layer.bias is None and target.pattern == "unstructured":
-        # A bias where there was none is paid for with one more weight of its row (sec. 3.4).
-        pruned = lowest(saliency, int(pruned[0].sum()) + 1)
-    lost = W.masked_fill(~pruned, 0) @ inputs.mean  # (out,) what the pruned weights contributed on average
-    bias = lost if layer.bias is None else layer.bias + lost
-    return W.masked_fill(pruned, 0), bias
+    return prune_into_bias(W, layer.bias, inputs.mean, inputs.var, target)

@@ -16,6 +16,14 @@ class NotApplicable(PrunebenchError):
     """A method has nothing to work on in this model (a bias criterion without biases): status `na`."""
 
 
+class MethodFailure(PrunebenchError):
+    """A method failed in a process of its own; `status` says how, and this process is unharmed."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
 def unknown_name(what: str, name: str, known: Iterable[str], where: str = "") -> PrunebenchError:
     """The error for a name that is not in `known`, with the nearest known one suggested."""
     known = sorted(known)

@@ -61,6 +61,16 @@ def lowest(saliency: Array, group: str, pruned: Pruned) -> Array:
     return mask
 
 
+def lowest_whole(saliency: Array, group: str, fraction: float) -> Array:
+    """Mask of the whole rows (`outputs`) or columns (`inputs`) with the k lowest sums; ties go to the first."""
+    mask = np.zeros(saliency.shape, dtype=bool)
+    along = 0 if group == "outputs" else 1
+    sums = [math.fsum(float(x) for x in part) for part in (saliency if along == 0 else saliency.T)]
+    for index in sorted(range(len(sums)), key=lambda i: sums[i])[: int(len(sums) * fraction)]:
+        mask[(index, slice(None)) if along == 0 else (slice(None), index)] = True
+    return mask
+
+
 def assert_lowest(mask: Array, saliency: Array, group: str, pruned: Pruned, tie: float = 1e-5) -> int:
     """Assert `mask` prunes exactly the k lowest of each group, and return how many cells differ from `lowest`.
 

@@ -6,6 +6,7 @@ import typer
 
 from prunebench.cli.check import check
 from prunebench.cli.export import export
+from prunebench.cli.generate import generate
 from prunebench.cli.new_method import new_method
 from prunebench.cli.retry import retry
 from prunebench.cli.status import status
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command("check")(check)
 app.command("new-method")(new_method)
+app.command("generate")(generate)
 app.command("export")(export)
 app.command("status")(status)
 app.command("retry")(retry)

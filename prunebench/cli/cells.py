@@ -42,7 +42,7 @@ def read_states(config: Config) -> list[CellState]:
     for cell in expand(config).cells:
         path = cell.sweep.prune_record(cell.target)
         records = [_recorded(path, load_record(path, PruneRecord))]
-        for kind in config.evaluate:
+        for kind in cell.kinds:
             path = cell.sweep.evaluation_record(cell.target, kind)
             records.append(_recorded(path, load_record(path, EvaluationRecord)))
         states.append(CellState(cell, tuple(records)))

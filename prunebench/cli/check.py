@@ -12,12 +12,14 @@ def check(
     name: Annotated[str, typer.Argument(help="The method, with a variant if wanted: wanda, sparsegpt@damping=0.1.")],
     only: Annotated[list[str] | None, typer.Option("--only", help="Run this check only; may be repeated.")] = None,
     methods: Annotated[list[Path], typer.Option("--methods", help="Folders searched for methods.")] = _DEFAULT_FOLDERS,
+    unsafe_run_untrusted: Annotated[
+        bool, typer.Option(help="Run without the sandbox what no person wrote: it can do whatever you can.")
+    ] = False,
 ) -> None:
     """Run a method through the named checks of the contract; the exit code is 1 if one fails."""
     from prunebench.cli.options import make_console, working
     from prunebench.errors import PrunebenchError, unknown_name
     from prunebench.plugins.header import find_methods, parse_variant, read_header
-    from prunebench.plugins.loader import load_method
 
     console = make_console()
 
@@ -35,23 +37,25 @@ def check(
     except PrunebenchError as problem:
         report("header_valid", "the header can be read; nothing else can be checked before it is", str(problem))
         raise typer.Exit(1) from None
-    method = load_method(name, methods)
     with working(console, "loading torch and transformers"):
         from prunebench.contract.checks import checks_for, run_check
-    known = {promise.name: promise for promise in checks_for(method.header)}
-    for wanted in only or []:
-        if wanted not in known:
-            raise unknown_name("check", wanted, known, f"the contract of {base}")
-    failed = 0
-    for promise in [known[wanted] for wanted in only] if only else known.values():
-        error = ""
-        try:
-            with console.status(promise.name):
-                run_check(promise, method)
-        except PrunebenchError as problem:
-            failed += 1
-            error = str(problem)
-        report(promise.name, promise.promise, error)
+        from prunebench.sandbox.loading import open_method
+        from prunebench.sandbox.policy import Policy
+    with open_method(name, methods, Policy(unsafe=unsafe_run_untrusted)) as method:
+        known = {promise.name: promise for promise in checks_for(method.header)}
+        for wanted in only or []:
+            if wanted not in known:
+                raise unknown_name("check", wanted, known, f"the contract of {base}")
+        failed = 0
+        for promise in [known[wanted] for wanted in only] if only else known.values():
+            error = ""
+            try:
+                with console.status(promise.name):
+                    run_check(promise, method)
+            except PrunebenchError as problem:
+                failed += 1
+                error = str(problem)
+            report(promise.name, promise.promise, error)
     count = len(only or known)
     console.print(f"{name} {f'fails {failed} of' if failed else 'passes'} {count} checks", soft_wrap=True)
     if failed:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from prunebench.config.load import DENSE_METHOD, Config
+from prunebench.config.schema import Kind
+from prunebench.config.standins import needed_cells
 from prunebench.errors import PrunebenchError
 from prunebench.files import digest_json
 from prunebench.layout import Sweep
@@ -14,10 +16,14 @@ _READABLE_TARGETS = 8  # so many targets are spelled out in a chunk's name befor
 
 @dataclass(frozen=True)
 class Cell:
-    """The unit of results: one sweep at one target token."""
+    """The unit of results: one sweep at one target token.
+
+    `kinds` are the kinds of evaluation it gets, in the config's order.
+    """
 
     sweep: Sweep
     target: str
+    kinds: tuple[Kind, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,15 @@ class Grid:
     cells: tuple[Cell, ...]
     skipped: tuple[Skipped, ...]
     chunks: tuple[Chunk, ...]
+    cells_per_job: int = 0
+
+    def evaluated(self, kind: str) -> tuple[Chunk, ...]:
+        """The jobs of one kind of evaluation: like `chunks`, of the cells that get it."""
+        jobs: dict[Sweep, tuple[str, ...]] = {}
+        for cell in self.cells:
+            if kind in cell.kinds:
+                jobs[cell.sweep] = (*jobs.get(cell.sweep, ()), cell.target)
+        return _chunks(jobs, self.cells_per_job)
 
     @property
     def sweeps(self) -> tuple[Sweep, ...]:
@@ -66,10 +81,12 @@ class Grid:
 def expand(config: Config) -> Grid:
     """Cross models, methods, targets and seeds; leave out what a method cannot do; cut sweeps into jobs.
 
-    The dense model is always there, first, once per model: no seed and no target changes it.
+    The dense model is always there, first, once per model: no seed and no target changes it. With a paper, only
+    those cells and kinds of evaluation are there that it shows.
 
     Raises:
-        PrunebenchError: the config asks for methods and targets but no combination of them is possible.
+        PrunebenchError: the config asks for methods and targets but no combination of them is possible, or the
+            paper shows none of them.
     """
     targets = {spec: _legal_targets(spec, config) for spec in config.methods if parse_variant(spec)[0] != DENSE_METHOD}
     skipped = tuple(
@@ -79,18 +96,34 @@ def expand(config: Config) -> Grid:
         for token, reason in tokens.items()
         if reason
     )
+    needed = needed_cells(config.paper_layout, config.models) if config.paper_layout else None
     jobs: dict[Sweep, tuple[str, ...]] = {}
     for model in config.models:
         jobs[Sweep(config.protocol, model, DENSE_METHOD, config.seeds[0])] = (DENSE.token,)
         for spec, tokens in targets.items():
-            legal = tuple(token for token, reason in tokens.items() if not reason)
+            legal = tuple(
+                token
+                for token, reason in tokens.items()
+                if not reason and (needed is None or (model, spec, token) in needed)
+            )
             for seed in config.seeds if legal else ():
                 jobs[Sweep(config.protocol, model, spec, seed)] = legal
     if targets and len(jobs) == len(config.models):
         reasons = "; ".join(dict.fromkeys(skip.reason for skip in skipped)) or "`targets` is empty"
+        if needed is not None and any(not reason for tokens in targets.values() for reason in tokens.values()):
+            raise PrunebenchError(
+                f"config: {config.paper} shows none of these cells, nor is a model of the run a stand-in for one of its"
+            )
         raise PrunebenchError(f"config: none of the methods can do any of the targets ({reasons})")
-    cells = tuple(Cell(sweep, token) for sweep, tokens in jobs.items() for token in tokens)
-    return Grid(cells, skipped, _chunks(jobs, config.cells_per_job))
+
+    def kinds(sweep: Sweep, token: str) -> tuple[Kind, ...]:
+        if needed is None or token == DENSE.token:
+            return config.evaluate
+        shown = needed[sweep.model, sweep.method, token]
+        return tuple(kind for kind in config.evaluate if kind in shown)
+
+    cells = tuple(Cell(sweep, token, kinds(sweep, token)) for sweep, tokens in jobs.items() for token in tokens)
+    return Grid(cells, skipped, _chunks(jobs, config.cells_per_job), config.cells_per_job)
 
 
 def describe(grid: Grid) -> str:

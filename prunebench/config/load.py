@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from prunebench.config.paper import TABLES_FILE, Paper, load_paper
 from prunebench.config.protocols import Protocol
 from prunebench.config.registry import DataRegistry, ModelSpec
 from prunebench.config.schema import Settings
@@ -11,6 +12,7 @@ from prunebench.config.strict import parse, parse_entries, read_yaml
 from prunebench.errors import PrunebenchError, unknown_name
 from prunebench.plugins.header import find_methods, parse_variant, read_header
 from prunebench.plugins.loader import merge_params
+from prunebench.plugins.variants import framework_params
 
 DENSE_METHOD = "dense"
 
@@ -23,12 +25,14 @@ class Config(Settings):
         data: the registered texts and tasks.
         protocol_spec: what `protocol` names.
         method_files: every method file found in `method_paths`, by name.
+        paper_layout: the content of `paper`.
     """
 
     model_registry: dict[str, ModelSpec]
     data: DataRegistry
     protocol_spec: Protocol
     method_files: dict[str, Path]
+    paper_layout: Paper | None = None
 
 
 def load_config(mapping: Mapping[str, Any]) -> Config:
@@ -48,6 +52,7 @@ def load_config(mapping: Mapping[str, Any]) -> Config:
         data=parse(DataRegistry, read_yaml(files.data), str(files.data)),
         protocol_spec=protocols[settings.protocol],
         method_files=find_methods(settings.method_paths),
+        paper_layout=load_paper(settings.paper) if settings.paper else None,
     )
     _known("model", config.models, config.model_registry, "config")
     _known("task", config.zeroshot_tasks, config.data.tasks, "config")
@@ -61,6 +66,8 @@ def load_config(mapping: Mapping[str, Any]) -> Config:
         raise PrunebenchError("config: `evaluate` has zeroshot but `zeroshot_tasks` is empty; name tasks or drop it")
     for spec in config.methods:
         _check_method(spec, config.method_files)
+    if config.paper and config.paper_layout:
+        _check_paper(config.paper_layout, config, str(config.paper / TABLES_FILE))
     if DENSE_METHOD not in config.method_files:
         folders = ", ".join(map(str, config.method_paths))
         raise PrunebenchError(f"config: no dense.py in method_paths ({folders}); the dense row needs it")
@@ -73,6 +80,15 @@ def needed_texts(config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys([protocol.calibration.text, *protocol.perplexity.texts]))
 
 
+def _check_paper(paper: Paper, config: Config, where: str) -> None:
+    """Every model and method of the layout exists; one that the run leaves out is shown as not run."""
+    places = list(paper.places)
+    models = [*(place.model for place in places), *paper.stand_in, *paper.stand_in.values()]
+    _known("model", dict.fromkeys(models), config.model_registry, where)
+    for spec in dict.fromkeys(place.method for place in places):
+        _check_method(spec, config.method_files, where)
+
+
 def _known(what: str, names: Iterable[str], known: Iterable[str], where: str) -> None:
     known = set(known)
     for name in names:
@@ -80,16 +96,17 @@ def _known(what: str, names: Iterable[str], known: Iterable[str], where: str) ->
             raise unknown_name(what, name, known, where)
 
 
-def _check_method(spec: str, files: Mapping[str, Path]) -> None:
+def _check_method(spec: str, files: Mapping[str, Path], where: str = "config") -> None:
     """The method and the parameters of its variant exist. A broken method file is no mistake of the config."""
     name, values = parse_variant(spec)
     if name not in files:
-        raise unknown_name("method", name, files, "config")
+        raise unknown_name("method", name, files, where)
     try:
         header = read_header(files[name])
     except PrunebenchError:
         return  # its cells become `error` records
     merge_params(spec, header, values)
+    framework_params(spec, values, header)
 
 
 def _check_references(

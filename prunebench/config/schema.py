@@ -43,6 +43,20 @@ class Limits(Strict):
     memory_gb: Annotated[float | None, Field(gt=0)] = None
 
 
+class SandboxLimits(Strict):
+    """What a method that was not written by a person may take, for one cell, in its sandbox.
+
+    Attributes:
+        minutes: of wall time in its calls together; its CPU time may be as much for each thread.
+        memory_gb: beside what an idle torch takes.
+        scratch_mb: of files; all of it is gone when the cell ends.
+    """
+
+    minutes: Annotated[float, Field(gt=0)] = 10
+    memory_gb: Annotated[float, Field(gt=0)] = 4
+    scratch_mb: Annotated[int, Field(ge=1)] = 64
+
+
 class RegistryPaths(Strict):
     """Where the registries lie, relative to the working directory."""
 
@@ -63,11 +77,15 @@ class Settings(Strict):
         evaluate: kinds of evaluation.
         zeroshot_tasks: names in the data registry.
         limits: per cell.
+        sandbox: per cell of a method that was not written by a person.
+        unsafe_run_untrusted: run such methods without the sandbox: they can then read, change and send away
+            whatever the user who started the run can.
         cells_per_job: targets handled by one job; 0 = all targets of a sweep.
         threads: CPU threads of one job.
         keep_patches: keep what was pruned, so that a new evaluation need not prune again.
         method_paths: folders searched for methods.
         registry: the registry files.
+        paper: a folder below `papers/`; the grid is then cut to what its tables, figures and claims show.
     """
 
     protocol: str
@@ -78,11 +96,14 @@ class Settings(Strict):
     evaluate: Kinds = ("perplexity", "zeroshot", "generation")
     zeroshot_tasks: Names = ()
     limits: Limits = Limits()
+    sandbox: SandboxLimits = SandboxLimits()
+    unsafe_run_untrusted: bool = False
     cells_per_job: Annotated[int, Field(ge=0)] = 0
     threads: Annotated[int, Field(ge=1)] = 1
     keep_patches: bool = True
     method_paths: Paths = (Path("methods"),)
     registry: RegistryPaths = RegistryPaths()
+    paper: Path | None = None
 
     @field_validator("models", "methods", "targets", "seeds", "evaluate", "zeroshot_tasks", mode="after")
     @classmethod

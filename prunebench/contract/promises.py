@@ -20,7 +20,7 @@ from prunebench.models.linear import LinearView, prunable_linears
 from prunebench.plugins.loader import Method
 from prunebench.prune.cell import prune_cell, prune_copy
 from prunebench.prune.verify import check_untouched
-from prunebench.sparsity.select import BLOCK_COLUMNS
+from prunebench.sparsity.select import BLOCK_COLUMNS, WHOLE
 from prunebench.targets import DENSE, Target
 
 # A tiny model has 100 000 weights and takes a good method hundredths of a second; a real one has a thousand
@@ -92,20 +92,29 @@ def exact_n_m(method: Method) -> None:
 def exact_sparsity(method: Method) -> None:
     for _, pruned, target in _pruned_models(method, _targets(method)):
         for name, linear in prunable_linears(pruned).items():
-            for index, group in enumerate(_groups(linear.weight, method.header.group or "row")):
-                zeros, wanted = int((group == 0).sum()), group.numel() * target.sparsity
+            for index, zero in enumerate(_groups(name, linear.weight == 0, method.header.group or "row")):
+                zeros, wanted = int(zero.sum()), zero.numel() * target.sparsity
                 if abs(zeros - wanted) > 1:
                     raise ContractError(
-                        f"{name}: {zeros} of the {group.numel()} weights of {method.header.group or 'row'} {index} "
+                        f"{name}: {zeros} of the {zero.numel()} {_members(method.header.group or 'row', index)} "
                         f"are zero, {target.token} asks for {wanted:g}"
                     )
 
 
-def _groups(weight: Tensor, group: str) -> tuple[Tensor, ...]:
-    """The parts of a weight (out, in) in which weights compete."""
+def _groups(name: str, zero: Tensor, group: str) -> tuple[Tensor, ...]:
+    """The parts of `zero` (out, in) whose members compete: single weights, or whole rows or columns."""
+    if group in WHOLE:
+        across = 1 if group == "outputs" else 0
+        if (torn := int((zero.any(across) != zero.all(across)).sum())) > 0:
+            raise ContractError(f"{name}: {torn} of its {group} are zero in part; group {group!r} prunes whole ones")
+        return (zero.all(across),)
     if group == "matrix":
-        return (weight,)
-    return weight.split(BLOCK_COLUMNS, dim=1) if group == "block128" else weight.unbind(0)
+        return (zero,)
+    return zero.split(BLOCK_COLUMNS, dim=1) if group == "block128" else zero.unbind(0)
+
+
+def _members(group: str, index: int) -> str:
+    return group if group in WHOLE else f"weights of {group} {index}"
 
 
 def all_finite(method: Method) -> None:

@@ -13,8 +13,8 @@ _HEADER = '''"""{title}: one sentence on the idea. Authors, venue and year, arXi
     "family": "unstructured",
     "origin": "human",
     "patterns": ["unstructured", "n:m"],
-    "needs": [],  # of input_sq_norm, input_mean, input_var, gram
-    "group": "row",  # what competes: row (one output), matrix, block128 (128 columns)
+    "needs": [],  # of input_sq_norm, input_mean, input_var, gram, gradients
+    "group": "row",  # what competes: row (one output), matrix, block128 (128 columns), outputs, inputs
     "cite": "",
 }}
 

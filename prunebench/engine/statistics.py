@@ -1,6 +1,9 @@
 """Statistics of a layer's input, gathered in fp32 while calibration data streams through."""
 
+import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -8,6 +11,18 @@ from torch import Tensor
 from prunebench.errors import PrunebenchError
 
 NEEDS = ("input_sq_norm", "input_mean", "input_var", "gram")
+
+
+@dataclass(frozen=True)
+class WeightGradients:
+    """Of one weight (out, in), fp32: the sums over samples of |g| and of g^2, g the gradient of one sample's loss."""
+
+    absolute: Tensor
+    squared: Tensor
+
+    def to(self, device: torch.device) -> "WeightGradients":
+        """The same on another device."""
+        return WeightGradients(self.absolute.to(device), self.squared.to(device))
 
 
 class InputStatistics:
@@ -24,6 +39,7 @@ class InputStatistics:
         self.samples = 0
         self._needs = frozenset(needs)
         self._sums: dict[str, Tensor] = {}
+        self._gradients: WeightGradients | None = None
 
     @torch.no_grad()
     def update(self, x: Tensor, samples: int) -> None:
@@ -39,6 +55,34 @@ class InputStatistics:
             self._sums["gram"].addmm_(x.T, x)
         self.tokens += len(x)
         self.samples += samples
+
+    def with_gradients(self, gradients: WeightGradients) -> Self:
+        """The same statistics for one of the layers that share this input, with the gradients of its weight."""
+        own = copy.copy(self)
+        own._gradients = gradients
+        return own
+
+    def state(self) -> dict[str, Tensor]:
+        """What has been gathered, by name: with `tokens`, `samples` and the needs, all there is to know."""
+        gradients = self._gradients
+        return self._sums | ({} if gradients is None else {"grad_l1": gradients.absolute, "grad_sq": gradients.squared})
+
+    @classmethod
+    def restore(
+        cls, needs: Sequence[str], after_norm: bool, tokens: int, samples: int, state: dict[str, Tensor]
+    ) -> Self:
+        """The statistics whose `state` this is, in another process."""
+        statistics = cls(needs, after_norm)
+        statistics.tokens, statistics.samples, statistics._sums = tokens, samples, dict(state)
+        if "grad_l1" in state:
+            gradients = WeightGradients(statistics._sums.pop("grad_l1"), statistics._sums.pop("grad_sq"))
+            return statistics.with_gradients(gradients)
+        return statistics
+
+    @property
+    def needs(self) -> list[str]:
+        """What is gathered of the inputs, sorted."""
+        return sorted(self._needs)
 
     def _add(self, name: str, value: Tensor) -> None:
         self._sums[name] = self._sums[name] + value if name in self._sums else value
@@ -79,6 +123,22 @@ class InputStatistics:
     def var(self) -> Tensor:
         """(in,) unbiased variance over tokens."""
         return self._get("deviations", "input_var") / max(self.tokens - 1, 1)
+
+    @property
+    def grad_l1(self) -> Tensor:
+        """(out, in) sum over samples of |gradient of the dense model's mean loss by this layer's weight|."""
+        return self._weight_gradients.absolute
+
+    @property
+    def grad_l2(self) -> Tensor:
+        """(out, in) sqrt of the sum over samples of the squared gradient of the dense model's mean loss."""
+        return self._weight_gradients.squared.sqrt()
+
+    @property
+    def _weight_gradients(self) -> WeightGradients:
+        if self._gradients is None:
+            raise PrunebenchError("the method reads its weight's gradients but its METHOD['needs'] lacks 'gradients'")
+        return self._gradients
 
     @property
     def gram(self) -> Tensor:

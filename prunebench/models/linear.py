@@ -16,19 +16,20 @@ class LinearView:
         name: dotted name in the model, for example `model.layers.0.self_attn.q_proj`.
         module: the layer itself.
         after_norm: its input comes straight out of a norm (see `InputGroup`).
+        transposed: the module stores (in, out).
     """
 
     def __init__(self, name: str, module: nn.Linear | Conv1D, after_norm: bool) -> None:
         self.name = name
         self.module = module
         self.after_norm = after_norm
-        self._transposed = isinstance(module, Conv1D)
+        self.transposed = isinstance(module, Conv1D)
 
     @property
     def weight(self) -> Tensor:
         """(out, in), in the model's dtype; a view of the layer's own storage."""
         weight = self.module.get_parameter("weight").data
-        return weight.T if self._transposed else weight
+        return weight.T if self.transposed else weight
 
     @property
     def bias(self) -> Tensor | None:

@@ -17,7 +17,7 @@ from prunebench.targets import PATTERNS, Pattern
 Kind = Literal["score", "layer", "units", "model"]
 Need = Literal["input_sq_norm", "input_mean", "input_var", "gram", "gradients", "attention", "block_io"]
 Origin = Literal["human", "llm-idea", "llm"]
-Group = Literal["row", "matrix", "block128"]
+Group = Literal["row", "matrix", "block128", "outputs", "inputs"]
 Value = bool | int | float | str | None
 
 NEEDS: tuple[str, ...] = get_args(Need)
@@ -42,10 +42,19 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "group": get_args(Group),
 }
 # Variant keys the framework reads itself; a method cannot take them as its own.
-FRAMEWORK_PARAMS = ("nsamples",)
+FRAMEWORK_PARAMS = ("nsamples", "only", "allocation")
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 _SAFE_VALUE = re.compile(r"[A-Za-z0-9_.+-]+")
+
+
+class Published(BaseModel):
+    """What the paper that had the idea reports of its own code: whether it ran, and if not, why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    status: Literal["OK", "Error"]
+    cause: str = ""
 
 
 class Header(BaseModel):
@@ -53,10 +62,13 @@ class Header(BaseModel):
 
     Attributes:
         title, family: how tables name and sort it.
-        origin: who wrote it; anything but "human" never runs in the main process.
+        origin: who wrote it; anything but "human" never runs in the main process. A file in a folder
+            `generated` is "llm" unless it says "llm-idea".
+        published: what became of the idea where it was published.
         patterns: the patterns it can produce; others are left out of the grid.
         needs: the input statistics the engine gathers for it.
-        group: within which weights compete; what `score` is selected in, what the contract checks.
+        group: within which weights compete; what `score` is selected in, what the contract checks. In
+            `outputs` and `inputs` whole rows and whole columns of a weight (out, in) compete.
         cite: BibTeX key.
         params: hyper-parameters with their defaults, overridden by variants such as `name@param=value`.
         kind: which of `score`, `prune_layer`, `score_units`, `prune_model` the file defines.
@@ -67,6 +79,7 @@ class Header(BaseModel):
     title: str = Field(min_length=1)
     family: str = Field(min_length=1)
     origin: Origin = "human"
+    published: Published | None = None
     patterns: list[Pattern] = Field(min_length=1)
     needs: list[Need] = []
     group: Group | None = None
@@ -132,10 +145,25 @@ def read_header(path: Path) -> Header:
         header = Header(**_literal_dict(path, node), kind=kind)
     except ValidationError as error:
         _explain(path, node, error)
+    if header.group in ("outputs", "inputs") and "n:m" in header.patterns:
+        _fail(path, node, f"METHOD['group'] {header.group!r} prunes whole rows or columns, which cannot be n:m")
     if kind == "score" and header.group is None and header.patterns != ["dense"]:
         _fail(path, node, f"score() needs METHOD['group'], one of {', '.join(_CHOICES['group'])}")
     _check_signature(path, function, kind, header.params)
+    if header.origin == "human" and is_generated(path):
+        return header.model_copy(update={"origin": "llm"})  # whatever a machine says of itself
     return header
+
+
+def is_generated(path: Path) -> bool:
+    """Whether it lies in a folder named `generated`, where no person's methods are."""
+    return "generated" in (path.parent.name, path.resolve().parent.name)
+
+
+def function_arguments(path: Path) -> list[str]:
+    """The names of the arguments of a method file's one function, in order; nothing in the file runs."""
+    arguments = _function(path, parse_method(path))[0].args
+    return [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
 
 
 def parse_method(path: Path) -> ast.Module:
@@ -152,6 +180,8 @@ def parse_method(path: Path) -> ast.Module:
 
 def header_node(path: Path, tree: ast.Module) -> ast.Dict:
     """The dict literal assigned to `METHOD` at the top level."""
+    if not tree.body:
+        raise PrunebenchError(f"{path}:1: the file holds no code")
     values = [
         statement.value
         for statement in tree.body

@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,9 +17,13 @@ from prunebench.plugins.header import (
     Kind,
     Value,
     find_methods,
+    is_generated,
     parse_variant,
     read_header,
 )
+from prunebench.plugins.variants import FrameworkParams, framework_params
+
+ImportFunction = Callable[[Path, Kind], Callable[..., Any]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Method:
         kind: which of the four functions `function` is.
         function: the function itself.
         params: the header's defaults with the variant's values over them.
+        framework: the variant's values that the framework reads itself.
     """
 
     name: str
@@ -39,15 +44,17 @@ class Method:
     kind: Kind
     function: Callable[..., Any]
     params: dict[str, Value]
+    framework: FrameworkParams = field(default_factory=FrameworkParams)
 
 
-def load_method(spec: str, method_paths: Iterable[str | Path], *, allow_untrusted: bool = False) -> Method:
+def load_method(spec: str, method_paths: Iterable[str | Path], *, untrusted: ImportFunction | None = None) -> Method:
     """Load a method with its variant.
 
     Args:
         spec: `name` or `name@param=value,...`.
         method_paths: folders to look in.
-        allow_untrusted: run a method in this process although it was not written by a person.
+        untrusted: makes the function of a method that was not written by a person (`import_function` would run
+            it in this process); None refuses it.
 
     Raises:
         PrunebenchError: no such method, a broken header, an unknown parameter, a failing import, untrusted code.
@@ -58,13 +65,20 @@ def load_method(spec: str, method_paths: Iterable[str | Path], *, allow_untruste
         raise unknown_name("method", name, methods)
     path = methods[name]
     header = read_header(path)
-    untrusted = header.origin != "human" or path.parent.name == "generated"
-    if untrusted and not allow_untrusted:
+    make_function = import_function if is_trusted(path, header) else untrusted
+    if make_function is None:
         raise PrunebenchError(
             f"{path} was not written by a person (origin {header.origin!r}), so it is not run in this process; "
             "it needs the sandbox"
         )
-    return Method(spec, header, header.kind, _import_function(path, header.kind), merge_params(spec, header, values))
+    framework = framework_params(spec, values, header)
+    params = merge_params(spec, header, values)
+    return Method(spec, header, header.kind, make_function(path, header.kind), params, framework)
+
+
+def is_trusted(path: Path, header: Header) -> bool:
+    """Whether a person wrote it: by its header, and by not lying in a folder named `generated`."""
+    return header.origin == "human" and not is_generated(path)
 
 
 def call_with_extras(function: Callable[..., Any], available: Mapping[str, Any], *args: Any) -> Any:
@@ -83,8 +97,6 @@ def merge_params(spec: str, header: Header, values: dict[str, Value]) -> dict[st
     merged = dict(header.params)
     for key, value in values.items():
         if key in FRAMEWORK_PARAMS:
-            if type(value) is not int or value < 1:
-                raise PrunebenchError(f"method {spec!r}: {key} is a number of calibration sequences, 1 or more")
             continue
         if key not in merged:
             raise unknown_name("parameter", key, [*header.params, *FRAMEWORK_PARAMS], f"method {spec!r}")
@@ -100,7 +112,7 @@ def _same_type(default: Value, value: Value) -> bool:
     return isinstance(default, float) and type(value) is int
 
 
-def _import_function(path: Path, kind: Kind) -> Callable[..., Any]:
+def import_function(path: Path, kind: Kind) -> Callable[..., Any]:
     """Run the file as a module of its own.
 
     The source is compiled here rather than by importlib, which may take stale bytecode for a file edited

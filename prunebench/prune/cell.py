@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from prunebench.engine.gradients import dense_gradients
 from prunebench.engine.sequential import Progress, prune_blocks
-from prunebench.engine.statistics import InputStatistics
+from prunebench.engine.statistics import InputStatistics, WeightGradients
 from prunebench.errors import ContractError, PrunebenchError
 from prunebench.files import encodable
 from prunebench.models.linear import LinearView
 from prunebench.plugins.loader import Method, call_with_extras
+from prunebench.prune.targets import linear_targets
 from prunebench.prune.verify import verify_pruned
 from prunebench.results.records import Sparsity
 from prunebench.sparsity.select import prune_lowest
@@ -49,11 +51,10 @@ def prune_cell(
         ContractError: the method broke its contract.
         NotApplicable: the method has nothing to do on this model, or the pattern does not fit it.
     """
-    model, notes = prune_copy(dense, method, target, calibration, seed, device, progress)
-    return PrunedCell(model, verify_pruned(dense, model, target, method.header.group), notes)
+    model, notes, targets = _prune(dense, method, target, calibration, seed, device, progress)
+    return PrunedCell(model, verify_pruned(dense, model, target, method.header.group, targets), notes)
 
 
-@torch.no_grad()
 def prune_copy(
     dense: nn.Module,
     method: Method,
@@ -64,10 +65,26 @@ def prune_copy(
     progress: Progress = lambda done, total: None,
 ) -> tuple[nn.Module, list[str]]:
     """`prune_cell` without the verification: the pruned copy and the notes, for those who look for themselves."""
+    model, notes, _ = _prune(dense, method, target, calibration, seed, device, progress)
+    return model, notes
+
+
+@torch.no_grad()
+def _prune(
+    dense: nn.Module,
+    method: Method,
+    target: Target,
+    calibration: Tensor,
+    seed: int,
+    device: torch.device | str,
+    progress: Progress,
+) -> tuple[nn.Module, list[str], dict[str, Target]]:
+    """The pruned copy, the notes, and the target of each linear that was to be pruned."""
     if target.pattern not in method.header.patterns:
         raise PrunebenchError(f"{method.name} does not do {target.label}: its patterns are {method.header.patterns}")
     model = copy.deepcopy(dense)
-    notes: list[str] = []
+    device = torch.device(device)
+    targets, notes = linear_targets(model, method.framework, target, calibration, device)
 
     def note(text: object) -> None:
         notes.append(encodable(text))  # whatever a method says: it is written into the record
@@ -79,43 +96,53 @@ def prune_copy(
             model, calibration, target,
         )  # fmt: skip
     elif method.kind in ("score", "layer"):
-        prune = _LinearPruner(method, target, seed, note)
-        prune_blocks(model, calibration, method.header.needs, prune, torch.device(device), progress)
+        gradients = dense_gradients(model, calibration, device) if "gradients" in method.header.needs else {}
+        needs = [need for need in method.header.needs if need != "gradients"]
+        prune = _LinearPruner(method, targets, gradients, seed, note)
+        prune_blocks(model, calibration, needs, prune, device, progress)
     else:
         raise PrunebenchError(f"{method.name} defines score_units, and unit pruning is not part of this version")
-    return model, notes
+    return model, notes, targets
 
 
 @dataclass(frozen=True)
 class _LinearPruner:
-    """Lets a `score` or `prune_layer` method loose on one linear."""
+    """Lets a `score` or `prune_layer` method loose on one linear; one without a target stays as it is."""
 
     method: Method
-    target: Target
+    targets: Mapping[str, Target]
+    gradients: Mapping[str, WeightGradients]
     seed: int
     note: Callable[[str], None]
 
     def __call__(self, linear: LinearView, inputs: InputStatistics) -> None:
+        target = self.targets.get(linear.name)
+        if target is None:
+            return
+        if linear.name in self.gradients:
+            inputs = inputs.with_gradients(self.gradients[linear.name].to(linear.weight.device))
         extras = {
             **self.method.params,
             "generator": _generator(self.seed, linear.name),
-            "target": self.target,
+            "target": target,
             "layer": linear,
             "note": lambda text: self.note(f"{linear.name}: {text}"),
         }
         if self.method.kind == "score":
-            self._mask_by_score(linear, inputs, extras)
+            self._mask_by_score(linear, inputs, target, extras)
         else:
-            result = call_with_extras(self.method.function, extras, linear, inputs, self.target)
+            result = call_with_extras(self.method.function, extras, linear, inputs, target)
             weight, bias = result if isinstance(result, tuple) else (result, None)
             self._check_shape(linear, "weight", weight, linear.weight)
             linear.write(weight, bias)
 
-    def _mask_by_score(self, linear: LinearView, inputs: InputStatistics, extras: Mapping[str, object]) -> None:
+    def _mask_by_score(
+        self, linear: LinearView, inputs: InputStatistics, target: Target, extras: Mapping[str, object]
+    ) -> None:
         # fp32, because W**2 of a small 16-bit weight underflows to zero.
         saliency = call_with_extras(self.method.function, extras, linear.weight.float(), inputs)
         self._check_shape(linear, "saliency", saliency, linear.weight)
-        pruned = prune_lowest(saliency.to(linear.weight.device), self.target, self.method.header.group or "row")
+        pruned = prune_lowest(saliency.to(linear.weight.device), target, self.method.header.group or "row")
         # masked_fill, not a product: kept weights stay the same bits and pruned ones become +0.
         linear.weight.masked_fill_(pruned, 0)
 

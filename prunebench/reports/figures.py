@@ -1,12 +1,14 @@
 """Figures of perplexity against sparsity, one per model and text: PDF, SVG and PNG files, and for the page."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.figure import Figure
 
 from prunebench.files import replacing
 from prunebench.reports.drawing import GREY, STYLE, Look, draw, method_looks
@@ -34,23 +36,33 @@ def write_figures(source: Source, folder: Path) -> list[str]:
     shown = [panel for panel in panels(source) if panel.metric == PERPLEXITY]
     looks = method_looks(shown)
     for panel in shown:
-        with mpl.rc_context({**STYLE, **_FILES}):
-            figure = draw(source, panel, looks)
-            for suffix, metadata in _METADATA.items():
-                with replacing(folder / f"{panel.name}.{suffix}") as temporary:
-                    figure.savefig(temporary, format=suffix, metadata=metadata)
+        save_figure(partial(draw, source, panel, looks), folder, panel.name)
     names = [panel.name for panel in shown]
     remove_stale(folder, names, [f".{suffix}" for suffix in _METADATA])
     return names
 
 
+def save_figure(drawn: Callable[[], Figure], folder: Path, name: str) -> None:
+    """Write what `drawn` draws as `<name>.pdf`, `.svg` and `.png`; the same figure always makes the same files."""
+    with mpl.rc_context({**STYLE, **_FILES}):
+        figure = drawn()
+        for suffix, metadata in _METADATA.items():
+            with replacing(folder / f"{name}.{suffix}") as temporary:
+                figure.savefig(temporary, format=suffix, metadata=metadata)
+
+
 def inline_svg(source: Source, panel: Panel, looks: Mapping[str, Look]) -> str:
-    """The figure as an `<svg>` element for a page: its lines and text take the page's colour and font."""
+    """The figure as an `<svg>` element for a page."""
+    return svg_element(lambda ink: draw(source, panel, looks, ink=ink), panel.name)
+
+
+def svg_element(drawn: Callable[[str], Figure], name: str) -> str:
+    """What `drawn` draws with the ink it is given, as an `<svg>` element: text and lines take the page's colour."""
     with mpl.rc_context({**STYLE, **_PAGE}):
         text = StringIO()
         bare = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        draw(source, panel, looks, ink=_INK).savefig(text, format="svg", metadata=bare, transparent=True)
+        drawn(_INK).savefig(text, format="svg", metadata=bare, transparent=True)
     svg = text.getvalue()
     element = svg[svg.index("<svg") :].replace(_INK, "currentColor")
     # Several figures share the page, in which an id may stand only once.
-    return _ID.sub(rf"\g<1>{re.sub(r'[^A-Za-z0-9_-]', '-', panel.name)}-", element)
+    return _ID.sub(rf"\g<1>{re.sub(r'[^A-Za-z0-9_-]', '-', name)}-", element)

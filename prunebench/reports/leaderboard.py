@@ -7,11 +7,7 @@ need the most code to be talked into, and the page stays small enough to read an
 
 import base64
 import hashlib
-import json
-from functools import cache
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import prunebench
@@ -21,6 +17,7 @@ from prunebench.reports.drawing import method_looks
 from prunebench.reports.figures import inline_svg
 from prunebench.reports.panels import panels
 from prunebench.reports.source import Source
+from prunebench.reports.templating import asset, environment
 from prunebench.results.expected import PERPLEXITY
 from prunebench.results.intervals import CONFIDENCE
 from prunebench.results.ranking import ALPHA
@@ -34,10 +31,10 @@ def leaderboard(source: Source) -> str:
     looks = method_looks(drawn)
     data = board(source, shown)
     cells = data["cells"]
-    script = _asset("rows.js") + _asset("page.js")
-    return _environment().get_template("leaderboard.html.j2").render(
+    script = asset("rows.js") + asset("page.js")
+    return environment().get_template("leaderboard.html.j2").render(
         data=data,
-        style=Markup(_asset("page.css")),
+        style=Markup(asset("page.css")),
         script=Markup(script),
         # Nothing but this very script may run and nothing may be loaded, whatever a title or a text contains.
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -56,30 +53,3 @@ def leaderboard(source: Source) -> str:
         alpha=ALPHA,
         confidence=CONFIDENCE,
     )  # fmt: skip
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("prunebench.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["plain"] = _plain
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "ensure_ascii": False, "separators": (",", ":")}
-    return environment
-
-
-def _asset(name: str) -> str:
-    environment = _environment()
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0].strip() + "\n"
-
-
-def _plain(value: Any) -> str:
-    """A provenance value for reading."""
-    if value is None:
-        return "none"
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)

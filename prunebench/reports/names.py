@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from prunebench.config.paper import REFERENCE_FOLDER, TABLES_FILE, Paper
 from prunebench.results.expected import PERPLEXITY, SCORED, expected_pairs
 
 
@@ -30,6 +31,28 @@ def report_names(
 def report_name(model: str, metric: str, dataset: str) -> str:
     """The file name, without extension, of what shows this metric of this model on this dataset."""
     return f"{model}-{metric}-{dataset}"
+
+
+@dataclass(frozen=True)
+class PaperNames:
+    """The files of a paper's rule: what it reads besides the metrics, and what it writes; nothing without a paper."""
+
+    layout: str = ""
+    numbers: tuple[str, ...] = ()
+    page: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+
+
+def paper_names(folder: Path | None, paper: Paper | None) -> PaperNames:
+    """The page is `reports/papers/<paper>.html`, its files lie in the folder of its name beside it."""
+    if folder is None or paper is None:
+        return PaperNames()
+    tables = [f"{name}.{ending}" for name in (*paper.tables, "claims") for ending in ("tex", "csv")]
+    figures = [f"{name}.{ending}" for name in paper.figures for ending in ("pdf", "svg", "png")]
+    files = tuple(f"reports/papers/{folder.name}/{name}" for name in (*tables, *figures, "claims.txt"))
+    numbers = tuple(f"{folder}/{REFERENCE_FOLDER}/{name}" for name in paper.reference_files)
+    return PaperNames(f"{folder}/{TABLES_FILE}", numbers, (f"reports/papers/{folder.name}.html",), files, files[-1:])
 
 
 def remove_stale(folder: Path, names: Iterable[str], suffixes: Iterable[str]) -> None:

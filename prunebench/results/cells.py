@@ -25,6 +25,8 @@ class GridCell(Protocol):
     def sweep(self) -> Sweep: ...
     @property
     def target(self) -> str: ...
+    @property
+    def kinds(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,12 @@ class CellResult:
 def load_cells(
     root: Path,
     cells: Iterable[GridCell],
-    kinds: Sequence[str],
     references: References | None = None,
     check: Callable[[CellResult], CellResult] = lambda result: result,
 ) -> list[CellResult]:
-    """Read the records of all cells under the project root and pass each model through two gates.
+    """Read the records of all cells and pass each model through two gates.
 
+    The records lie under the project root; of evaluations there are the kinds the cell gets.
     A model whose dense perplexity is known for the protocol and deviates from it by more than
     `REFERENCE_TOLERANCE` was not evaluated as the protocol says: all its cells are rejected. So are cells
     made in another dtype or on another kind of device than their dense row.
@@ -77,12 +79,12 @@ def load_cells(
     Args:
         check: replaces records that are not what they should be (`stale.stale_as_errors`).
     """
-    results = [check(_load(root, cell.sweep, cell.target, kinds)) for cell in cells]
+    results = [check(_load(root, cell.sweep, cell.target, cell.kinds)) for cell in cells]
     dense = {(r.sweep.model, r.sweep.protocol): r for r in results if r.target == DENSE.token}
     rejections: dict[tuple[str, str], str] = {}
     for (model, protocol), result in dense.items():
         known = (references or {}).get(model, {}).get(protocol, {})
-        if PERPLEXITY in kinds and (reason := _deviation(result, known)):
+        if PERPLEXITY in result.evaluations and (reason := _deviation(result, known)):
             rejections[model, protocol] = reason
 
     def rejection(result: CellResult) -> str:

@@ -61,6 +61,8 @@ def collect(
         cell = _cell_row(result, headers.get(result.sweep.method.partition("@")[0]))
         rows += _prune_rows(result, cell)
         for kind, pairs in defined.items():
+            if kind not in result.evaluations:
+                continue  # not wanted of this cell
             rows += _cost_rows(result, cell, kind)
             for pair in pairs:
                 score = _measured(result, cell, kind, pair, pairs)

@@ -21,12 +21,12 @@ def gather(config: Config, metrics: Path, provenance: Path) -> None:
 
     headers = method_headers(config)
     references = {name: spec.reference for name, spec in config.model_registry.items()}
-    results = load_cells(Path(), expand(config).cells, config.evaluate, references, stale_as_errors(config))
+    results = load_cells(Path(), expand(config).cells, references, stale_as_errors(config))
     write(collect(results, headers, measured_pairs(config)), metrics)
     titles = _titles(config)
     protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}
     run = summarise(results, headers, titles["models"], titles["datasets"], protocols)
-    write_json(provenance, {**run, "overlaps": overlaps(config)})
+    write_json(provenance, {**run, "overlaps": overlaps(config), "paper": _paper(config)})
 
 
 def gather_params(config: Config) -> str:
@@ -34,7 +34,7 @@ def gather_params(config: Config) -> str:
     headers = {name: header.model_dump(mode="json") for name, header in method_headers(config).items()}
     references = {name: config.model_registry[name].reference for name in config.models}
     protocol = config.protocol_spec.model_dump(mode="json")
-    return digest_json([headers, references, _titles(config), protocol, overlaps(config)])
+    return digest_json([headers, references, _titles(config), protocol, overlaps(config), _paper(config)])
 
 
 def outcome(provenance: Path) -> str:
@@ -88,3 +88,10 @@ def _titles(config: Config) -> dict[str, dict[str, str]]:
         "models": {name: config.model_registry[name].title for name in config.models},
         "datasets": {name: entry.title for name, entry in data.items()},
     }
+
+
+def _paper(config: Config) -> dict[str, str] | None:
+    """Name and title of the paper whose tables the run fills."""
+    if config.paper is None or config.paper_layout is None:
+        return None
+    return {"name": config.paper.name, "title": config.paper_layout.title}

@@ -36,6 +36,8 @@ def stale_as_errors(config: Config) -> Callable[[CellResult], CellResult]:
         if prune.key and key is not None and prune.key != {**key, "target": result.target}:
             prune = PruneRecord(cell=prune.cell, status="error", reason=_REASON, key={})
         for kind in config.evaluate:
+            if kind not in evaluations:
+                continue  # not wanted of this cell
             record, key = evaluations[kind], evaluated(replace(sweep, method="", seed=0), kind)
             wanted = None if key is None else {**key, "patch": result.prune.patch_sha256}
             if record.key and wanted is not None and not same_but_for_datasets(record, wanted):

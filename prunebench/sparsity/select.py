@@ -12,6 +12,8 @@ from prunebench.errors import ContractError, NotApplicable
 from prunebench.targets import Target
 
 BLOCK_COLUMNS = 128
+# Groups in which whole rows (`outputs`) or whole columns (`inputs`) compete; they have no N:M.
+WHOLE = ("outputs", "inputs")
 
 
 def prune_lowest(saliency: Tensor, target: Target, group: str) -> Tensor:
@@ -20,19 +22,23 @@ def prune_lowest(saliency: Tensor, target: Target, group: str) -> Tensor:
     Args:
         saliency: (out, in), any float dtype; the lowest go first.
         target: how many. N:M takes N of every M consecutive inputs of a row, whatever the group.
-        group: what competes with what: `row` (one output), `matrix`, or `block128` (128 columns, all rows).
+        group: what competes with what: `row` (one output), `matrix`, or `block128` (128 columns, all rows);
+            in `outputs` whole rows compete by their sums, in `inputs` whole columns.
 
     Returns:
-        (out, in) bool, True = pruned; int(size * sparsity) of each group.
+        (out, in) bool, True = pruned; int(size * sparsity) of each group, int(rows * sparsity) whole rows,
+        or int(columns * sparsity) whole columns.
 
     Raises:
-        ContractError: the saliency has NaN.
+        ContractError: the saliency has NaN, or whole rows or columns are to go N of M.
         NotApplicable: M does not divide the number of inputs.
     """
     if saliency.isnan().any():
         raise ContractError(f"the saliency has {int(saliency.isnan().sum())} NaN of {saliency.numel()}")
     rows, columns = saliency.shape
     if target.pattern == "n:m":
+        if group in WHOLE:
+            raise ContractError(f"group {group!r} prunes whole rows or columns, which cannot be {target.label}")
         if columns % target.m:
             raise NotApplicable(f"{target.label} needs a multiple of {target.m} inputs, a layer has {columns}")
         return lowest(saliency.reshape(-1, target.m), target.n).view(rows, columns)
@@ -40,6 +46,11 @@ def prune_lowest(saliency: Tensor, target: Target, group: str) -> Tensor:
         return lowest(saliency, int(columns * target.sparsity))
     if group == "matrix":
         return lowest(saliency.reshape(1, -1), int(saliency.numel() * target.sparsity)).view(rows, columns)
+    if group in WHOLE:
+        across = 1 if group == "outputs" else 0
+        # fp64, because a sum of thousands must not make ties of rows that differ.
+        sums = saliency.double().sum(across).unsqueeze(0)
+        return lowest(sums, int(sums.numel() * target.sparsity)).view(-1).unsqueeze(across).expand(rows, columns)
     blocks = saliency.split(BLOCK_COLUMNS, dim=1)
     return torch.cat([prune_lowest(block, target, "matrix") for block in blocks], dim=1)
 

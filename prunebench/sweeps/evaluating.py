@@ -43,7 +43,7 @@ class EvaluateHandler:
             context = self._context(tuple(cell["datasets"]))
             model = self._pruned_model(Path(cell["patch"]))
         except Exception as error:  # nothing of the method's runs in these lines
-            if judge(error)[0] == "oom":
+            if judge(error, ())[0] == "oom":
                 raise
             raise InfrastructureError(str(error)) from error
         with Meter(bench.device) as meter:

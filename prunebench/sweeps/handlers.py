@@ -1,18 +1,17 @@
 """What a worker's two kinds of job share: the dense model, the device, and a clean slate before each cell."""
 
 import gc
-import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import nn
 
 from prunebench.config.load import Config, load_config
 from prunebench.config.schema import Kind
+from prunebench.engine.determinism import reset_global_state
 from prunebench.layout import MODEL, Sweep
 from prunebench.models.load import load_model
 from prunebench.results.provenance import provenance
@@ -73,23 +72,6 @@ def _handler(bench: Bench, work: Literal["prune"] | Kind) -> Handler:
     from prunebench.sweeps.evaluating import EvaluateHandler
 
     return EvaluateHandler(bench, work)
-
-
-def reset_global_state(seed: int, threads: int) -> None:
-    """Seed everything there is to seed, and set torch's switches as every cell is to find them."""
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
-    torch.set_default_dtype(torch.float32)
-    torch.set_default_device(None)
-    torch.set_grad_enabled(True)
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # Filling what nobody has written yet makes nothing more reproducible here, and costs a write per tensor.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.set_float32_matmul_precision("highest")  # no TF32
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.benchmark = False
 
 
 class Meter:

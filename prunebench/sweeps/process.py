@@ -113,12 +113,3 @@ def _message(line: bytes) -> dict[str, Any]:
     if isinstance(message, dict):
         return message
     return {"status": "error", "reason": "something was written into the pipe of the worker", "spent": True}
-
-
-def describe_death(returncode: int) -> str:
-    """`was killed by signal 11, SIGSEGV` or `exited with status 3`."""
-    if returncode >= 0:
-        return f"exited with status {returncode}"
-    with suppress(ValueError):
-        return f"was killed by signal {-returncode}, {signal.Signals(-returncode).name}"
-    return f"was killed by signal {-returncode}"

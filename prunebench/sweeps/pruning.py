@@ -8,9 +8,10 @@ from prunebench.files import sha256_file
 from prunebench.patches.bits import fingerprint
 from prunebench.patches.diff import make_patch
 from prunebench.patches.format import Patch, save_patch
-from prunebench.plugins.loader import load_method
 from prunebench.prune.cell import prune_cell
 from prunebench.results.records import Sparsity
+from prunebench.sandbox.loading import open_method
+from prunebench.sandbox.policy import Policy
 from prunebench.sweeps import keys
 from prunebench.sweeps.handlers import Bench, Meter
 from prunebench.targets import Target
@@ -34,12 +35,12 @@ class PruneHandler:
         """Prune one cell; the method is imported anew, since it may keep state of its own."""
         bench, target = self._bench, Target.parse(cell["target"])
         bench.clear()
-        method = load_method(bench.sweep.method, bench.config.method_paths)
+        policy = Policy.of(bench.config, bench.sweep.seed)
 
         def progress(done: int, total: int) -> None:
             bench.say(f"{bench.sweep.method} {target.token}: block {done}/{total}")
 
-        with Meter(bench.device) as meter:
+        with open_method(bench.sweep.method, bench.config.method_paths, policy) as method, Meter(bench.device) as meter:
             pruned = prune_cell(
                 bench.dense, method, target, self._calibration, bench.sweep.seed, bench.device, progress
             )

@@ -15,9 +15,10 @@ from typing import Any
 
 import prunebench
 from prunebench.errors import PrunebenchError
+from prunebench.judgement import describe_death
 from prunebench.results.records import Status
 from prunebench.sweeps.joblog import JobLog
-from prunebench.sweeps.process import WorkerProcess, describe_death
+from prunebench.sweeps.process import WorkerProcess
 
 WORKER = (sys.executable, "-m", "prunebench.sweeps.worker")
 

@@ -21,17 +21,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import prunebench
-from prunebench.errors import ContractError, NotApplicable, PrunebenchError
+from prunebench.errors import MethodFailure, PrunebenchError
 from prunebench.files import encodable
-from prunebench.results.records import Status
+from prunebench.judgement import describe, judge
 from prunebench.sweeps.joblog import stamped
 
 Say = Callable[[str], None]
 
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"  # of 1000: the kernel, out of memory, is to kill this process rather than its parent
-_REASON_LENGTH = 300
-_NO_MEMORY = ("can't allocate memory", "out of memory", "cannot allocate memory")
 
 
 class InfrastructureError(PrunebenchError):
@@ -70,7 +68,7 @@ def serve(make_handler: Callable[[dict[str, Any], Say], tuple[Handler, dict[str,
             channel.send(_run(handler, channel.receive(), home))
     except BaseException as error:
         _log_traceback(error)
-        channel.send({"infrastructure": True, "status": "error", "reason": _describe(error)})
+        channel.send({"infrastructure": True, "status": "error", "reason": describe(error)})
 
 
 def say(text: str) -> None:
@@ -88,10 +86,11 @@ def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: a method may raise anything
         _log_traceback(error)
-        status, reason = judge(error)
+        status, reason = judge(error, (sys.prefix, sys.base_prefix, str(Path(prunebench.__file__).parent)))
         # After an error memory may be in pieces and a CUDA context unusable; a broken contract is found by our
-        # own checks, on a finished model.
-        spent = status in ("error", "oom") or not handler.intact()
+        # own checks, on a finished model, and what failed in a sandbox has spoilt only that.
+        raised_here = status in ("error", "oom") and not isinstance(error, MethodFailure)
+        spent = raised_here or not handler.intact()
         reply: dict[str, Any] = {"status": status, "reason": reason, "spent": spent}
     else:
         reply = handler.keep(cell, result)
@@ -105,46 +104,9 @@ def _attempt(handler: Handler, cell: dict[str, Any], home: Path) -> Any:
         os.chdir(home)  # results have relative paths, wherever the method has gone
 
 
-def judge(error: BaseException) -> tuple[Status, str]:
-    """The status and the one-line reason of what a cell raised."""
-    reason = _describe(error)
-    if isinstance(error, ContractError):
-        return "rejected", reason
-    if isinstance(error, NotApplicable):
-        return "na", reason
-    if isinstance(error, PrunebenchError):
-        return "error", reason
-    # torch.OutOfMemoryError is a RuntimeError; the CPU allocator's has no class of its own.
-    allocation = isinstance(error, RuntimeError) and any(sign in reason.lower() for sign in _NO_MEMORY)
-    return "oom" if allocation or isinstance(error, MemoryError) else "error", reason + _place(error)
-
-
-def _describe(error: BaseException) -> str:
-    """The message in one line, after the type unless it is one of our own sentences."""
-    # Not str(error): that runs the exception's own code, which may be as broken as the method it came from.
-    text = str(error) if isinstance(error, PrunebenchError) else "".join(traceback.format_exception_only(error))
-    return _one_line(text)
-
-
-def _place(error: BaseException) -> str:
-    """` (file.py:12)`: the innermost line that is neither a library's nor ours, which is the method's."""
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return ""
-    libraries = (sys.prefix, sys.base_prefix, str(Path(prunebench.__file__).parent), "<")
-    own = [frame for frame in frames if not frame.filename.startswith(libraries)]
-    frame = (own or frames)[-1]
-    return encodable(f" ({Path(frame.filename).name}:{frame.lineno})")
-
-
 def _log_traceback(error: BaseException) -> None:
     # To the file descriptor: sys.stderr may be whatever a method has put there.
     os.write(2, "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace"))
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(encodable(text).split())
-    return line if len(line) <= _REASON_LENGTH else line[: _REASON_LENGTH - 1] + "…"
 
 
 def peak_resident_bytes() -> int:

@@ -19,7 +19,7 @@ def test_help_starts_without_the_heavy_libraries() -> None:
         "assert not heavy, heavy\n"
     )
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    for command in ("check", "new-method", "export", "status", "retry"):
+    for command in ("check", "new-method", "generate", "export", "status", "retry"):
         assert command in result.stdout
 
 

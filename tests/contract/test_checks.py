@@ -35,6 +35,13 @@ def lowest(weight, target):
     chosen.scatter_(1, weight.abs().argsort(dim=1)[:, : int(weight.shape[1] * target.sparsity)], True)
     return chosen
 """
+WHOLE = """
+def whole(weight, target, across):
+    sums = weight.abs().sum(across)
+    lost = torch.zeros_like(sums, dtype=torch.bool)
+    lost[sums.argsort()[: int(len(sums) * target.sparsity)]] = True
+    return lost.unsqueeze(across).expand_as(weight).clone()
+"""
 LAYER = "def prune_layer(layer, inputs, target):\n    weight, lost = layer.weight, lowest(layer.weight, target)\n"
 SCORE = "def score(weight, inputs, generator, layer, target):\n"
 MODEL = """
@@ -143,6 +150,33 @@ def test_a_broken_promise_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(PrunebenchError) as caught:
         run_check(check_named(name), plugin(tmp_path, code))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("group", "across"), [("outputs", 1), ("inputs", 0)])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("", ""),
+        ("lost[5, 7] = ~lost[5, 7]", "1 of its {group} are zero in part"),
+        ("lost[:, :] = False", "0 of the [0-9]+ {group} are zero"),
+    ],
+)
+def test_whole_rows_and_columns_are_counted_whole(
+    tmp_path: Path, group: str, across: int, change: str, message: str
+) -> None:
+    (tmp_path / "bad.py").write_text(
+        "import torch\nMETHOD = {'title': 'Bad', 'family': 'test', 'patterns': ['unstructured'], "
+        f"'group': '{group}'}}\n{WHOLE}\n"
+        f"def prune_layer(layer, inputs, target):\n    lost = whole(layer.weight, target, {across})\n"
+        f"    {change}\n    return layer.weight.masked_fill(lost, 0)\n"
+    )
+    method = load_method("bad", [tmp_path])
+    if not message:
+        for check in checks_for(method.header):
+            run_check(check, method)
+        return
+    with pytest.raises(ContractError, match=message.format(group=group)):
+        run_check(check_named("exact_sparsity"), method)
 
 
 def test_every_check_has_a_method_that_breaks_it() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from prunebench.engine.statistics import InputStatistics
+from prunebench.engine.statistics import InputStatistics, WeightGradients
 from prunebench.models.linear import LinearView
 from prunebench.plugins.loader import call_with_extras, load_method
 from prunebench.sparsity.select import prune_lowest
@@ -55,16 +55,24 @@ def prune(
     samples: list[Array] | None = None,
     after_norm: bool = False,
     seed: int = 0,
+    gradients: list[Array] | None = None,
+    name: str = "model.layers.0.mlp.down_proj",
 ) -> Result:
-    """Prune one `kind` layer holding `weight` (out, in); `samples` are the (tokens, in) inputs, one per sequence."""
+    """Prune one `kind` layer holding `weight` (out, in); `samples` are the (tokens, in) inputs, one per sequence.
+
+    `gradients` (out, in) are the loss's by the weight, one per sequence.
+    """
     loaded = load_method(method, [METHODS_FOLDER])
     target = Target.parse(token)
     bias_before = np.random.default_rng(99).normal(size=len(weight)).astype(np.float32) if bias else None
     module: Any = linear_of(kind, weight, bias_before)
-    layer = LinearView("model.layers.0.mlp.down_proj", module, after_norm)
-    inputs = InputStatistics(loaded.header.needs, after_norm)
+    layer = LinearView(name, module, after_norm)
+    inputs = InputStatistics([need for need in loaded.header.needs if need != "gradients"], after_norm)
     for sample in samples or []:
         inputs.update(torch.from_numpy(sample)[None], samples=1)
+    if gradients is not None:
+        stacked = torch.from_numpy(np.stack(gradients))
+        inputs = inputs.with_gradients(WeightGradients(stacked.abs().sum(0), stacked.square().sum(0)))
     extras = {
         **loaded.params,
         "generator": torch.Generator().manual_seed(seed),

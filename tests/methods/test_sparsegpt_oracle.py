@@ -186,3 +186,16 @@ def test_its_output_error_is_below_that_of_masks_without_update(seed, token):
     masks = {"wanda": lowest(size * wanda_norm(samples), "row", pruned), "magnitude": lowest(size, "matrix", pruned)}
     for name, mask in masks.items():
         assert ours < output_error(weight, np.where(mask, 0, weight), samples), name
+
+
+@pytest.mark.parametrize("token", PRUNED)
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_update_the_same_weights_go_and_the_others_keep_their_bits(kind, token):
+    weight = random_weight(8, 144, seed=21)
+    samples = correlated_samples(144, [100, 90], seed=22)
+    updated = prune("sparsegpt", kind, weight, token, bias=True, samples=samples)
+    result = prune("sparsegpt@update=False", kind, weight, token, bias=True, samples=samples)
+    np.testing.assert_array_equal(result.mask, updated.mask)
+    np.testing.assert_array_equal(result.weight, np.where(updated.mask, 0, weight))
+    result.assert_bias_unchanged()
+    assert (updated.weight[~updated.mask] != weight[~updated.mask]).any()

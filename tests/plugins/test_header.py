@@ -76,6 +76,11 @@ def test_the_function_decides_the_kind(tmp_path: Path, function: str, kind: str)
         ('["gram"]', "[1]", r"good.py:5: METHOD\['needs'\]: input should be"),
         ('"Good"', 'f"{1}"', r"good.py:2: METHOD\['title'\] must be a literal"),
         ('"group": "row"', '"family": "x"', r"good.py:6: METHOD has 'family' twice"),
+        (
+            '"row"',
+            '"outputs"',
+            r"good.py:1: METHOD\['group'\] 'outputs' prunes whole rows or columns, which cannot be n:m",
+        ),
         ('"group": "row",', "", r"good.py:1: score\(\) needs METHOD\['group'\], one of row, matrix, block128"),
         ('"group": "row"', '"group": "row", **{}', r"good.py:6: keys of METHOD must be plain strings"),
         ("METHOD = {", "METHOD = dict(a=1) or {", r"good.py:1: METHOD must be a dict written out"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prunebench.errors import PrunebenchError
-from prunebench.plugins.loader import call_with_extras, load_method
+from prunebench.plugins.loader import call_with_extras, import_function, load_method
 
 METHODS = Path(__file__).parents[2] / "methods"
 SOURCE = """\
@@ -96,7 +96,7 @@ def test_code_not_written_by_a_person_is_not_run(tmp_path: Path, origin: str) ->
     with pytest.raises(PrunebenchError, match=rf"origin '{origin}'.*sandbox"):
         load_method("bad", [tmp_path])
     assert not (tmp_path / "ran").exists()
-    load_method("bad", [tmp_path], allow_untrusted=True)
+    load_method("bad", [tmp_path], untrusted=import_function)
     assert (tmp_path / "ran").exists()
 
 

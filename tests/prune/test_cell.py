@@ -73,7 +73,7 @@ def test_nan_saliency_is_rejected(tmp_path):
 
 
 def test_m_that_does_not_divide_the_inputs_is_not_applicable():
-    with pytest.raises(NotApplicable, match=r"2:7 needs a multiple of 7 inputs, a layer has 64"):
+    with pytest.raises(NotApplicable, match=r"2:7 needs a multiple of 7 inputs, .*q_proj has 64"):
         prune_cell(tiny_model("llama"), load_method("magnitude", ["methods"]), Target.parse("n2m7"), random_ids())
 
 

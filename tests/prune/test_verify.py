@@ -51,6 +51,21 @@ def test_too_much_pruned_is_rejected(dense):
         verify_pruned(dense, pruned, HALF, "row")
 
 
+@pytest.mark.parametrize("group", ["outputs", "inputs"])
+def test_whole_rows_and_columns_may_be_off_by_one_of_them(dense, group):
+    pruned = copy.deepcopy(dense)
+    views = prunable_linears(pruned).values()
+    for view in views:
+        whole = view.weight if group == "outputs" else view.weight.T
+        whole[: len(whole) // 2 - 1] = 0
+    verify_pruned(dense, pruned, HALF, group)
+    view = next(iter(views))
+    whole = view.weight if group == "outputs" else view.weight.T
+    whole[0] = 1
+    with pytest.raises(ContractError, match="q_proj"):
+        verify_pruned(dense, pruned, HALF, group)
+
+
 def test_one_row_off_is_within_the_slack_of_rows_but_not_of_the_matrix(dense):
     pruned = _halved(dense)
     pruned.model.layers[0].self_attn.q_proj.weight[:2, 1::2] = 0  # 64 weights more, one per row

@@ -62,7 +62,7 @@ class Run:
         return expected_pairs(KINDS, TEXTS, TASKS, PROMPT)
 
     def results(self, references=None):
-        return load_cells(self.root, self.cells, KINDS, references)
+        return load_cells(self.root, self.cells, references)
 
     def collect(self, references=None) -> pd.DataFrame:
         return collect(self.results(references), self.headers, self.expected)
@@ -82,7 +82,7 @@ def make_run(root: Path, methods=tuple(METHODS), targets=TARGETS, models=tuple(M
         for method in methods:
             for seed in seeds[:1] if method == "dense" else seeds:
                 for target in ("u00",) if method == "dense" else targets:
-                    cells.append(Cell(Sweep(PROTOCOL, model, method, seed), target))
+                    cells.append(Cell(Sweep(PROTOCOL, model, method, seed), target, KINDS))
     for cell in cells:
         _write_cell(root, cell)
     return Run(root, cells, {name: header(name) for name in methods})

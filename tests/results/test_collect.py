@@ -231,7 +231,7 @@ def test_the_reference_gate_empties_the_model(run):
 def test_a_broken_header_and_variants(tmp_path):
     run = make_run(tmp_path, methods=("dense", "wanda@nsamples=32", "wanda"), targets=("u50",), models=("opt-tiny",))
     headers = {"wanda": run.headers["wanda"]}
-    frame = collect(load_cells(run.root, run.cells, KINDS), headers, run.expected)
+    frame = collect(load_cells(run.root, run.cells), headers, run.expected)
     assert set(pick(frame, method="wanda@nsamples=32")["family"]) == {"unstructured"}
     assert set(pick(frame, method="dense")["family"]) == {""}
 

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from prunebench.errors import ContractError
 from prunebench.sparsity.select import prune_lowest
 from prunebench.targets import Target
-from tests.oracles import Pruned, lowest
+from tests.oracles import Pruned, lowest, lowest_whole
 
 TIED = st.sampled_from([0.0, 0.25, 0.5, 1.0, 1e-30, 3.0])
 SMALL = st.tuples(st.integers(1, 6), st.integers(1, 12))
@@ -29,6 +30,20 @@ def test_unstructured_selection_is_the_k_lowest_with_ties_to_the_first(saliency,
     target = Target.parse(f"u{percent:02d}")
     mask = prune_lowest(torch.from_numpy(saliency), target, group)
     np.testing.assert_array_equal(mask.numpy(), lowest(saliency, group, Pruned(target.sparsity)))
+
+
+@given(saliencies(SMALL), st.sampled_from(["outputs", "inputs"]), st.integers(0, 99))
+@settings(max_examples=200, deadline=None)
+def test_whole_rows_and_columns_go_by_their_sums_with_ties_to_the_first(saliency, group, percent):
+    target = Target.parse(f"u{percent:02d}")
+    mask = prune_lowest(torch.from_numpy(saliency), target, group)
+    np.testing.assert_array_equal(mask.numpy(), lowest_whole(saliency, group, target.sparsity))
+
+
+@pytest.mark.parametrize("group", ["outputs", "inputs"])
+def test_whole_rows_and_columns_have_no_n_of_m(group):
+    with pytest.raises(ContractError, match="cannot be 2:4"):
+        prune_lowest(torch.rand(4, 8), Target.parse("n2m4"), group)
 
 
 @given(ACROSS_BLOCKS, st.integers(0, 2**32 - 1), st.integers(1, 99), st.booleans())

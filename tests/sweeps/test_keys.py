@@ -89,6 +89,12 @@ def test_calibration_is_nothing_to_a_method_that_sees_none(project: Project) -> 
     assert prune_keys(project) == before
 
 
+def test_an_allocation_made_of_the_calibration_makes_it_count(project: Project) -> None:
+    project.write_calibration()
+    assert "calibration" in prune_keys(project, "good@allocation=owl")[1]
+    assert "calibration" not in prune_keys(project, "good@allocation=alphapruning")[1]
+
+
 def test_a_method_that_gets_the_whole_model_gets_the_calibration_too(project: Project) -> None:
     _, before = prune_keys(project, "dense")
     project.write_calibration(seed=7)
@@ -111,7 +117,8 @@ def test_seed_target_and_variant_are_part_of_the_key(project: Project) -> None:
     project.method("hungry", HUNGRY)
     sweep, run = project.sweep("hungry"), config(project)
     keys = [prune_key(run, sweep, "u50"), prune_key(run, sweep, "u60")]
-    keys += [prune_key(run, project.sweep(f"hungry@{variant}"), "u50") for variant in ("nsamples=2", "nsamples=3")]
+    variants = ("nsamples=2", "nsamples=3", "only=o_proj", "only=fc1+fc2", "allocation=owl", "allocation=alphapruning")
+    keys += [prune_key(run, project.sweep(f"hungry@{variant}"), "u50") for variant in variants]
     assert len({json.dumps(key, sort_keys=True) for key in keys}) == len(keys)
     assert prune_params(run, sweep) != prune_params(run, Sweep(sweep.protocol, sweep.model, sweep.method, 1))
 

@@ -12,13 +12,15 @@ from prunebench.config.strict import read_yaml
 from tests.workflow.project import ROOT, Project, environment, job_counts
 
 SHIPPED = sorted(
-    path.relative_to(ROOT) for path in [*ROOT.glob("config/config.yaml"), *ROOT.glob("papers/*/config.yaml")]
+    path.relative_to(ROOT)
+    for pattern in ("config/config.yaml", "papers/*/config.yaml", "papers/*/embedded.yaml")
+    for path in ROOT.glob(pattern)
 )
 
 
 def dry_run_of(tmp_path: Path, config: Path) -> str:
     """A dry run of a shipped config on a fresh clone; registries and methods are found beside the Snakefile."""
-    for name in ("config", "methods"):
+    for name in ("config", "methods", "papers"):
         (tmp_path / name).symlink_to(ROOT / name)
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--configfile", str(ROOT / config)]
     done = subprocess.run(
@@ -43,18 +45,54 @@ def test_a_shipped_config_has_the_jobs_its_grid_asks_for(
     trained = [name for name in run.models if run.model_registry[name].training_text]
     assert counts.get("train_tiny", 0) == len(trained)
     assert counts.get("fetch_model", 0) == len(run.models) - len(trained)
-    assert counts["fetch_task"] == len(run.zeroshot_tasks)
+    assert counts.get("fetch_task", 0) == len(run.zeroshot_tasks)
     assert counts["tokenize_windows"] == len(run.models) * len(run.protocol_spec.perplexity.texts)
     for chunk in grid.chunks:
         assert counts[f"prune_{chunk.name}"] == len(chunk.sweeps)
-        for kind in run.evaluate:
+    for kind in run.evaluate:
+        for chunk in grid.evaluated(kind):
             assert counts[f"evaluate_{kind}_{chunk.name}"] == len(chunk.sweeps)
-    for rule in ("collect", "make_tables", "make_figures", "make_leaderboard", "all"):
+    reports = (
+        "collect",
+        "make_tables",
+        "make_figures",
+        "make_leaderboard",
+        *(["make_paper"] if run.paper else []),
+        "all",
+    )
+    for rule in reports:
         assert counts[rule] == 1
+    assert counts.get("make_paper", 0) == (run.paper is not None)
 
 
 def test_the_shipped_configs_are_found() -> None:
-    assert Path("config/config.yaml") in SHIPPED
+    assert {Path("config/config.yaml"), Path("papers/stade/config.yaml"), Path("papers/stade/embedded.yaml")} <= {
+        *SHIPPED
+    }
+
+
+@pytest.mark.parametrize("paper", ["stade", "improved-pruning"])
+def test_a_paper_runs_each_cell_only_as_its_tables_show_it(paper: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    grid = expand(load_config(read_yaml(ROOT / "papers" / paper / "config.yaml")))
+    by_kind = {
+        kind: {cell.sweep.method for cell in grid.cells if kind in cell.kinds and cell.target != "u00"}
+        for kind in ("zeroshot", "generation")
+    }
+    if paper == "stade":
+        assert by_kind == {"zeroshot": {"wanda", "stade", "stade_nobias"}, "generation": set()}
+    else:
+        assert by_kind == {"zeroshot": set(), "generation": {"sparsegpt"}}
+    assert not any("fc1" in cell.sweep.method and "llama" in cell.sweep.model for cell in grid.cells)
+
+
+def test_the_embedded_configs_fit_into_half_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A cell of the 135M model takes about half a minute of one core, two of them at a time.
+    monkeypatch.chdir(ROOT)
+    for paper in ("stade", "improved-pruning"):
+        run = load_config(read_yaml(ROOT / "papers" / paper / "embedded.yaml"))
+        cells = [cell for cell in expand(run).cells if cell.sweep.model == "smollm2-135m"]
+        assert 30 <= len(cells) <= 65, paper
 
 
 def test_the_dry_run_names_illegal_cells_once(project: Project) -> None:

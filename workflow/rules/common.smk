@@ -24,7 +24,7 @@ from prunebench.layout import (
     WINDOWS,
     Sweep,
 )
-from prunebench.reports.names import report_names
+from prunebench.reports.names import paper_names, report_names
 from prunebench.results import gather
 from prunebench.runlock import hold_run_lock
 from prunebench.sweeps import keys
@@ -51,6 +51,8 @@ onstart:
 onsuccess:
     if Path(PROVENANCE).exists():
         logger.info(gather.outcome(Path(PROVENANCE)))
+    for claims in filter(Path.exists, map(Path, PAPER.claims)):
+        logger.info(claims.read_text(encoding="utf-8"))
 
 
 def one_of(names):
@@ -93,7 +95,7 @@ RECORDS = [
     *(
         cell.sweep.evaluation_record(cell.target, kind)
         for cell in GRID.cells
-        for kind in RUN.evaluate
+        for kind in cell.kinds
     ),
 ]
 
@@ -113,3 +115,4 @@ FIGURES = expand(
     ending=["pdf", "svg", "png"],
 )
 LEADERBOARD = "reports/leaderboard.html"
+PAPER = paper_names(RUN.paper, RUN.paper_layout)

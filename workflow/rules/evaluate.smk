@@ -1,6 +1,6 @@
 # One job per sweep and kind of evaluation, one record per cell; see prune.smk for why the rules come in a loop.
 for kind in RUN.evaluate:
-    for chunk in GRID.chunks:
+    for chunk in GRID.evaluated(kind):
 
         rule:
             name:

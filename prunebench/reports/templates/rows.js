@@ -80,13 +80,16 @@ function row(cell, metricKey = state.metric) {
   };
 }
 
+// A run for a paper measures each cell only by what its tables show.
+const attempted = entry => entry.score !== null || entry.status !== "ok";
+
 function coverage(cell) {
-  const attempted = data.cells.filter(other => other.model === cell.model && other.method === cell.method
-    && other.protocol === cell.protocol && !(row(other).status === "na"));
-  return [attempted.filter(other => row(other).status === "ok").length, attempted.length];
+  const tried = data.cells.filter(other => other.model === cell.model && other.method === cell.method
+    && other.protocol === cell.protocol && row(other).status !== "na" && attempted(row(other)));
+  return [tried.filter(other => row(other).status === "ok").length, tried.length];
 }
 
-const denseOf = model => data.cells.filter(cell => cell.model === model && isDense(cell)).map(cell => row(cell));
+const denseOf = model => data.cells.filter(cell => cell.model === model && isDense(cell)).map(cell => row(cell)).filter(attempted);
 const denseValue = model => denseOf(model)[0]?.value ?? null;
 
 function matches(entry) {
@@ -102,7 +105,7 @@ function matches(entry) {
 
 const candidates = () => data.cells
   .filter(cell => cell.model === state.model && !isDense(cell) && (state.target === ALL || cell.target === state.target))
-  .map(cell => row(cell));
+  .map(cell => row(cell)).filter(attempted);
 
 function columns() {
   const metric = data.metrics[state.metric] ?? {};

@@ -1,0 +1,20 @@
+"""GBLM-Pruner: Wanda's score plus the weight's gradients. Das et al., 2023, arXiv 2311.04902."""
+
+METHOD = {
+    "title": "GBLM",
+    "family": "unstructured",
+    "origin": "human",
+    "patterns": ["unstructured", "n:m"],
+    "needs": ["input_sq_norm", "gradients"],
+    "group": "row",
+    "cite": "das2023gblm",
+    "params": {"alpha": 100.0},
+}
+
+
+def score(weight, inputs, alpha):
+    """|W| * (alpha * ||G||_1 + ||X||_2), G the gradients of each sample's loss.  weight: (out, in); returns (out, in).
+
+    The released code multiplies gradients by 100 before summing them, which is alpha here.
+    """
+    return weight.abs() * (alpha * inputs.grad_l1 + inputs.l2_norm)

@@ -1,0 +1,1 @@
+"""How much of the sparsity each decoder block takes, usable with any score."""

@@ -1,0 +1,47 @@
+"""The part of a variant that the framework reads itself: `wanda@only=o_proj,allocation=owl,nsamples=32`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from prunebench.errors import PrunebenchError, unknown_name
+from prunebench.plugins.header import Header, Value
+
+Allocation = Literal["uniform", "owl", "alphapruning"]
+ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
+
+
+@dataclass(frozen=True)
+class FrameworkParams:
+    """How the framework uses a method.
+
+    Attributes:
+        nsamples: calibration samples, None for the protocol's number.
+        only: prune just the linears whose name ends in one of these; empty for all.
+        allocation: how the blocks share the sparsity.
+    """
+
+    nsamples: int | None = None
+    only: tuple[str, ...] = ()
+    allocation: Allocation = "uniform"
+
+
+def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> FrameworkParams:
+    """Read them from a variant's values; those of the method itself are left aside.
+
+    Raises:
+        PrunebenchError: a value makes no sense, or the method is not one that prunes linear by linear.
+    """
+    nsamples, only, allocation = (values.get(key) for key in ("nsamples", "only", "allocation"))
+    if nsamples is not None and (type(nsamples) is not int or nsamples < 1):
+        raise PrunebenchError(f"method {spec!r}: nsamples is a number of calibration sequences, 1 or more")
+    for key in ("only", "allocation"):
+        if key in values and header.kind not in ("score", "layer"):
+            raise PrunebenchError(f"method {spec!r}: {key} is for methods that define score or prune_layer")
+    names = tuple(str(only).split("+")) if only is not None else ()
+    if "" in names:
+        raise PrunebenchError(f"method {spec!r}: only={only} is not of the form layer or layer+layer")
+    if allocation is not None and allocation not in ALLOCATIONS:
+        raise unknown_name("allocation", str(allocation), ALLOCATIONS, f"method {spec!r}")
+    chosen = next((known for known in ALLOCATIONS if known == allocation), ALLOCATIONS[0])
+    return FrameworkParams(nsamples, names, chosen)

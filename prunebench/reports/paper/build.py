@@ -1,0 +1,38 @@
+"""Entry point of the rule `make_paper`: from `metrics.csv` to a paper's tables, figures, claims and page."""
+
+from functools import partial
+from pathlib import Path
+
+from prunebench.config.paper import load_paper
+from prunebench.files import write_text
+from prunebench.reports.figures import save_figure
+from prunebench.reports.paper.claims import describe, judge_claims
+from prunebench.reports.paper.drawing import draw, plot_figures
+from prunebench.reports.paper.filling import fill_tables
+from prunebench.reports.paper.measured import Measured
+from prunebench.reports.paper.page import paper_page
+from prunebench.reports.paper.tex import claims_tex, table_tex
+from prunebench.reports.paper.tidy import write_claims, write_table
+from prunebench.reports.source import Source
+
+
+def build_paper(folder: Path, metrics_csv: Path, provenance: Path, page: Path) -> None:
+    """Write `page`, and in the folder of its name beside it every table (`.tex`, `.csv`), figure and the claims.
+
+    Raises:
+        PrunebenchError: the layout, a file of published numbers or the metrics cannot be read.
+    """
+    paper, source = load_paper(folder), Source.read(metrics_csv, provenance)
+    measured, files = Measured(source), page.with_suffix("")
+    tables = fill_tables(paper, folder, measured, source.protocol)
+    figures = plot_figures(paper, folder, measured)
+    verdicts = judge_claims(paper, folder, measured)
+    for filled in tables:
+        write_text(files / f"{filled.name}.tex", table_tex(source, filled))
+        write_table(filled, files / f"{filled.name}.csv")
+    for plotted in figures:
+        save_figure(partial(draw, source, plotted), files, plotted.name)
+    write_claims(verdicts, files / "claims.csv")
+    write_text(files / "claims.tex", claims_tex(verdicts))
+    write_text(files / "claims.txt", describe(paper.title, verdicts) + "\n")
+    write_text(page, paper_page(source, paper, tables, figures, verdicts))

@@ -1,0 +1,81 @@
+"""A paper's tables filled: in each cell our value, the published one, and how far they are apart."""
+
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from prunebench.config.paper import Paper
+from prunebench.config.paper_parts import Place, Table
+from prunebench.config.standins import shown_models
+from prunebench.reports.paper.measured import Measured, Value
+from prunebench.reports.paper.published import Published, number_of, read_published
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell.
+
+    Attributes:
+        place: what the paper shows there.
+        model: the model of the run that is shown, empty if there is none.
+        ours: the run's value.
+        published: the paper's value as printed, None where it has none.
+        difference: (ours - published) / published; None where the two do not measure the same thing.
+    """
+
+    place: Place
+    model: str
+    ours: Value
+    published: str | None
+    difference: float | None
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether another model than the paper's is shown."""
+        return self.model not in ("", self.place.model)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A table with its cells, row by row."""
+
+    name: str
+    table: Table
+    cells: tuple[tuple[Cell, ...], ...]
+    comparable: bool
+
+    @property
+    def stand_ins(self) -> dict[str, str]:
+        """By model of the paper, the model of the run that stands in for it."""
+        return {cell.place.model: cell.model for row in self.cells for cell in row if cell.stands_in}
+
+
+def fill_tables(paper: Paper, folder: Path, measured: Measured, protocol: str) -> list[Filled]:
+    """All tables of the paper, in its order."""
+    filled = []
+    for name, table in paper.tables.items():
+        published = read_published(folder, [table.reference] if table.reference else [])
+        filled.append(fill(name, table, paper, published, measured, protocol in paper.protocols))
+    return filled
+
+
+def fill(name: str, table: Table, paper: Paper, published: Published, measured: Measured, comparable: bool) -> Filled:
+    """One table; without `comparable` no differences, since the run's protocol measures something else."""
+    shown = shown_models((place.model for place in table.places()), measured.models, paper.stand_in)
+
+    def cell(place: Place) -> Cell:
+        model = shown.get(place.model, "")
+        ours = measured.value(model, place.method, place.target, place.metric, table.levels)
+        printed = published.at(place.model, place.method, place.target, place.metric)
+        same = comparable and model == place.model
+        return Cell(place, model, ours, printed, _difference(ours, printed) if same else None)
+
+    rows = tuple(tuple(cell(table.place(row, column)) for column in table.columns) for row in table.rows)
+    return Filled(name, table, rows, comparable)
+
+
+def _difference(ours: Value, printed: str | None) -> float | None:
+    published = number_of(printed)
+    if ours.number is None or not isfinite(ours.number) or not published:
+        return None
+    return (ours.number - published) / published

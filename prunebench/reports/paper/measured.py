@@ -1,0 +1,114 @@
+"""What this run has for a cell of a paper's table, out of `metrics.csv` alone.
+
+The score of a method (the paper behind it leaves it undefined) says how much of what pruning can lose is kept,
+on a logarithmic scale from random pruning (0) to the dense model (100):
+
+    score = 100 * mean over levels of max(0, ln(ppl_random / ppl) / ln(ppl_random / ppl_dense))
+
+over the levels at which both the method and random pruning were run. A failed cell counts 0, and so does one
+that is no better than random pruning.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf, log
+from statistics import fmean
+
+from prunebench.config.paper_parts import PaperMetric
+from prunebench.reports.panels import DENSE_METHOD
+from prunebench.reports.source import Source
+from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY
+from prunebench.results.rows import RANK
+from prunebench.results.summary import SEVERITY
+from prunebench.targets import DENSE
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A measured value: a number (the mean over seeds) or a text, with its status and the reason of a failure.
+
+    `number` is None where there is none, also if one of the seeds failed; a diverged perplexity keeps it, and
+    is infinite if it is not finite.
+    """
+
+    number: float | None = None
+    text: str = ""
+    status: str = NOT_RUN
+    reason: str = ""
+
+
+class Measured:
+    """The rows of a run, by cell."""
+
+    def __init__(self, source: Source) -> None:
+        self.models = set(source.metrics["model"])
+        texts = source.provenance.get("protocols", {}).get(source.protocol, {}).get("perplexity", {}).get("texts", ())
+        known = set(source.metrics.loc[source.metrics["metric"] == PERPLEXITY, "dataset"])
+        # A paper has one text; of several the protocol's first one is shown.
+        self.text = next((text for text in texts if text in known), min(known, default=""))
+        self._rows: dict[tuple[str, str, str], list[tuple[str, str, str, float, str, str]]] = {}
+        for row in source.metrics.itertuples(index=False):
+            self._rows.setdefault((row.model, row.method, row.target), []).append(
+                (row.metric, row.dataset, row.value, row.number, row.status, row.reason)
+            )
+
+    def value(self, model: str, method: str, target: str, metric: PaperMetric, levels: Iterable[str] = ()) -> Value:
+        """What the run has for one cell; `NOT_RUN` where the grid had no such cell or did not measure this."""
+        if metric == "score":
+            return self._score(model, method, levels)
+        rows = self._rows.get((model, method, target), [])
+        if metric == "status":
+            return self._status([(status, reason) for *_, status, reason in rows])
+        dataset = {PERPLEXITY: self.text, "acc": MEAN}.get(metric, "")
+        found = [row for row in rows if row[0] == metric and (metric == CONTINUATION or row[1] == dataset)]
+        if not found:
+            return Value()
+        status, reason = _worst([(status, reason) for *_, status, reason in found])
+        if metric == CONTINUATION:
+            return Value(text=found[0][2], status=status, reason=reason)
+        numbers = [number if number == number else None for _, _, _, number, _, _ in found]
+        if status == "diverged":
+            numbers = [inf if number is None else number for number in numbers]
+        elif status != "ok":
+            return Value(status=status, reason=reason)
+        complete = [number for number in numbers if number is not None]
+        return Value(fmean(complete) if len(complete) == len(numbers) else None, "", status, reason)
+
+    def tied(self, model: str, methods: tuple[str, str], target: str, metric: str) -> bool:
+        """Whether the paired tests of the run separate two methods at no seed: they share every rank."""
+        dataset = f"{metric}/{self.text if metric == PERPLEXITY else MEAN}"
+        ranks = [
+            [row[3] for row in self._rows.get((model, method, target), []) if row[:2] == (RANK, dataset)]
+            for method in methods
+        ]
+        return bool(ranks[0]) and ranks[0] == ranks[1]
+
+    @staticmethod
+    def _status(outcomes: list[tuple[str, str]]) -> Value:
+        if not outcomes:
+            return Value()
+        status, reason = _worst(outcomes)
+        return Value(text=status, status=status, reason=reason)
+
+    def _score(self, model: str, method: str, levels: Iterable[str]) -> Value:
+        dense = self.value(model, DENSE_METHOD, DENSE.token, "perplexity").number
+        parts, outcomes = [], []
+        for token in levels:
+            chance = self.value(model, "random", token, "perplexity").number
+            own = self.value(model, method, token, "perplexity")
+            if own.status == NOT_RUN or dense is None or chance is None or not dense < chance < inf:
+                continue
+            outcomes.append((own.status, own.reason))
+            kept = log(chance / own.number) / log(chance / dense) if own.number not in (None, inf) else 0.0
+            parts.append(max(0.0, kept))
+        if not parts:
+            return Value()
+        ran = [outcome for outcome in outcomes if outcome[0] in ("ok", "diverged")]
+        status, reason = ("ok", "") if ran else _worst(outcomes)
+        return Value(100 * fmean(parts), "", status, reason)
+
+
+def _worst(outcomes: list[tuple[str, str]]) -> tuple[str, str]:
+    return min(outcomes, key=lambda outcome: SEVERITY.index(outcome[0]))

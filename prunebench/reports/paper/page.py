@@ -1,0 +1,70 @@
+"""A paper's tables, figures and claims on one HTML page that needs nothing else and runs no script."""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
+
+from markupsafe import Markup
+
+import prunebench
+from prunebench.config.paper import Paper
+from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS
+from prunebench.reports.figures import svg_element
+from prunebench.reports.paper.claims import FAILS, HOLDS, UNKNOWN, Verdict
+from prunebench.reports.paper.drawing import Plotted, draw
+from prunebench.reports.paper.filling import Filled
+from prunebench.reports.paper.tex import remarks
+from prunebench.reports.paper.writing import unit_of, write_cell
+from prunebench.reports.source import Source
+from prunebench.reports.templating import asset, environment
+from prunebench.targets import Target
+
+
+def paper_page(
+    source: Source, paper: Paper, tables: Sequence[Filled], figures: Sequence[Plotted], verdicts: Sequence[Verdict]
+) -> str:
+    """The page as text. The same results always make the same page."""
+    statuses = {cell.ours.status for filled in tables for row in filled.cells for cell in row}
+    return environment().get_template("paper.html.j2").render(
+        paper=paper,
+        style=Markup(asset("page.css")),
+        tables=[_table(source, filled) for filled in tables],
+        figures=[
+            {"figure": plotted.figure, "name": plotted.name, "published": plotted.has_published,
+             "svg": Markup(svg_element(partial(draw, source, plotted), plotted.name))}
+            for plotted in figures
+        ],
+        verdicts=[
+            {"verdict": verdict, "chip": {HOLDS: "ok", FAILS: "rejected", UNKNOWN: "na"}[verdict.word],
+             "points": [(Target.parse(point.target).label, point) for point in verdict.points
+                        if point.holds is not None]}
+            for verdict in verdicts
+        ],
+        counts=[(word, chip, sum(verdict.word == word for verdict in verdicts))
+                for word, chip in ((HOLDS, "ok"), (FAILS, "rejected"), (UNKNOWN, "na"))],
+        statuses=[(name, STATUS_WORDS[name], STATUS_MEANINGS[name]) for name in STATUS_WORDS
+                  if name in statuses and name != "ok"],
+        protocol=source.protocol,
+        version=prunebench.__version__,
+    )  # fmt: skip
+
+
+def _table(source: Source, filled: Filled) -> dict[str, object]:
+    table, stand_ins = filled.table, filled.stand_ins
+    metrics = {cell.place.metric for row in filled.cells for cell in row}
+    return {
+        "name": filled.name,
+        "title": table.title,
+        "caption": table.caption,
+        "remarks": remarks(source, filled) if filled.table.columns else [],
+        "unit": unit_of(next(iter(metrics))) if len(metrics) == 1 else "",
+        "groups": [(group, len(list(members))) for group, members in groupby(table.columns, lambda c: c.group)]
+        if any(column.group for column in table.columns) else [],
+        "columns": [(column.title, stand_ins.get(column.model or "", "")) for column in table.columns],
+        "stubs": table.stubs,
+        "notes": table.notes,
+        "rows": [
+            {"row": row, "cells": [(cell, write_cell(cell)) for cell in cells]}
+            for row, cells in zip(table.rows, filled.cells, strict=True)
+        ],
+    }  # fmt: skip

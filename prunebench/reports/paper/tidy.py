@@ -1,0 +1,56 @@
+"""A paper's tables and claims as tidy CSV files: one line per cell, one per claim, model and target."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from prunebench.files import replacing
+from prunebench.reports.paper.claims import Verdict
+from prunebench.reports.paper.filling import Filled
+
+_CELL = (
+    "row", "column", "model", "shown_model", "method", "target", "metric", "ours", "published", "difference", "status",
+    "reason",
+)  # fmt: skip
+_CLAIM = ("claim", "where", "order", "model", "shown_model", "target", "verdict", "numbers", "separated", "in_paper")
+
+
+def write_table(filled: Filled, path: Path) -> None:
+    """The cells with their coordinates; a table without numbers has its texts instead."""
+    if not filled.table.columns:
+        table = filled.table
+        _write(path, (*table.stubs, *table.notes), ((*row.stubs, *row.notes) for row in table.rows))
+        return
+    lines = []
+    for row, cells in zip(filled.table.rows, filled.cells, strict=True):
+        for column, cell in zip(filled.table.columns, cells, strict=True):
+            ours = cell.ours.text if cell.ours.number is None else repr(cell.ours.number)
+            difference = "" if cell.difference is None else f"{cell.difference:.6g}"
+            lines.append((
+                " / ".join(row.stubs), f"{column.group} {column.title}".strip(), cell.place.model, cell.model,
+                cell.place.method, cell.place.target, cell.place.metric, ours, cell.published or "", difference,
+                cell.ours.status, cell.ours.reason,
+            ))  # fmt: skip
+    _write(path, _CELL, lines)
+
+
+def write_claims(verdicts: Sequence[Verdict], path: Path) -> None:
+    """The claims at each target."""
+    words = {True: "holds", False: "does not hold", None: "not run"}
+    lines = [
+        (
+            verdict.claim.claim, verdict.claim.where, verdict.claim.order, verdict.asked, verdict.model, point.target,
+            words[point.holds], point.numbers, "" if point.holds is None else "no" if point.untested else "yes",
+            verdict.in_paper,
+        )
+        for verdict in verdicts
+        for point in verdict.points
+    ]  # fmt: skip
+    _write(path, _CLAIM, lines)
+
+
+def _write(path: Path, header: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(lines)
