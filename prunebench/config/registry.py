@@ -110,7 +110,7 @@ class TrainSource(Strict):
         text: name of the training text in the data registry.
         vocabulary, hidden, layers, heads, feedforward, positions: sizes; positions also is the training length.
         steps, batch: optimiser steps of `batch` sequences.
-        learning_rate: its peak, reached after a warm-up and followed by a cosine decay to a tenth.
+        learning_rate: its peak, reached after a warm-up and followed by a linear decay to nothing.
         seed: of initialisation and data order.
     """
 

@@ -21,7 +21,7 @@ from prunebench.sandbox.process import SandboxProcess, cpu_seconds
 from prunebench.targets import Target
 
 _NOTES = 20  # of one call
-_FAILED = ("error", "oom")
+_FAILED = ("rejected", "na", "error", "oom")  # what a reply may say besides ok
 
 
 class RemoteFunction:
@@ -92,8 +92,7 @@ class RemoteFunction:
             }
             reply, _ = self._process.exchange(setup, {})
             if reply.get("status") != "ok":
-                self.close()
-                _raise(reply)
+                raise _failure(reply)
             self._imported = True
         return self._process
 
@@ -105,8 +104,10 @@ class RemoteFunction:
         }
         shapes = _expected(self._kind, args[0])
         reply, returned = process.exchange(message, tensors, lambda *tensor: _accept(shapes, *tensor))
-        if reply.get("status") != "ok":
+        if reply.get("status") in _FAILED:
             raise _RaisedInsideError(reply)
+        if reply.get("status") != "ok":
+            raise ContractError("what came out of the sandbox is no reply: its status is not known")
         for text in _notes(reply):
             extras.get("note", lambda text: None)(text)
         if self._kind == "score":
@@ -168,10 +169,6 @@ class _RaisedInsideError(Exception):
         self.error = _failure(reply)
 
 
-def _raise(reply: Mapping[str, Any]) -> None:
-    raise _failure(reply)
-
-
 def _failure(reply: Mapping[str, Any]) -> PrunebenchError:
     """What the sandbox says went wrong; it can only choose between failures, whatever it says."""
     status = reply.get("status")
@@ -181,7 +178,7 @@ def _failure(reply: Mapping[str, Any]) -> PrunebenchError:
         return ContractError(reason)
     if status == "na":
         return NotApplicable(reason)
-    return MethodFailure(status if status in _FAILED else "error", reason)
+    return MethodFailure("oom" if status == "oom" else "error", reason)
 
 
 def _clean(text: str) -> str:

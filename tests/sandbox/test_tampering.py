@@ -18,7 +18,7 @@ FORGERIES: dict[str, tuple[str, str]] = {
     "forged_name": ("rejected", "an unexpected tensor '../../xxx"),
     "forged_nesting": ("rejected", "no message"),
     "forged_message": ("rejected", "no message"),
-    "forged_status": ("error", "did not say how"),
+    "forged_status": ("rejected", "no reply"),
 }
 
 
