@@ -10,6 +10,7 @@ from prunebench.config.registry import DataRegistry, ModelSpec
 from prunebench.config.schema import Settings
 from prunebench.config.strict import parse, parse_entries, read_yaml
 from prunebench.errors import PrunebenchError, unknown_name
+from prunebench.plugins.description import describe_method
 from prunebench.plugins.header import find_methods, parse_variant, read_header
 from prunebench.plugins.loader import merge_params
 from prunebench.plugins.variants import framework_params
@@ -52,8 +53,9 @@ def load_config(mapping: Mapping[str, Any]) -> Config:
         data=parse(DataRegistry, read_yaml(files.data), str(files.data)),
         protocol_spec=protocols[settings.protocol],
         method_files=find_methods(settings.method_paths),
-        paper_layout=load_paper(settings.paper) if settings.paper else None,
     )
+    if config.paper:
+        config = config.model_copy(update={"paper_layout": load_paper(config.paper).with_written(_written(config))})
     _known("model", config.models, config.model_registry, "config")
     _known("task", config.zeroshot_tasks, config.data.tasks, "config")
     texts = config.data.texts
@@ -87,6 +89,16 @@ def _check_paper(paper: Paper, config: Config, where: str) -> None:
     _known("model", dict.fromkeys(models), config.model_registry, where)
     for spec in dict.fromkeys(place.method for place in places):
         _check_method(spec, config.method_files, where)
+
+
+def _written(config: Config) -> list[str]:
+    """The methods of the config that a language model wrote."""
+    origins = {
+        spec: describe_method(name, config.method_files[name]).origin
+        for spec in config.methods
+        if (name := parse_variant(spec)[0]) in config.method_files
+    }
+    return [spec for spec, origin in origins.items() if origin == "llm"]
 
 
 def _known(what: str, names: Iterable[str], known: Iterable[str], where: str) -> None:

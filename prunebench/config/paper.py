@@ -1,7 +1,7 @@
 """What a folder in `papers/` says: `tables.yaml` with the layout of a paper's tables and figures, and its claims."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +36,12 @@ class Paper(Strict):
     tables: dict[FileName, Table] = Field(default_factory=dict)
     figures: dict[FileName, Figure] = Field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
+
+    def with_written(self, methods: Iterable[str]) -> "Paper":
+        """With the rows of methods that a language model wrote, in the tables that have a place for them."""
+        methods = list(methods)
+        tables = {name: table.with_written(methods) for name, table in self.tables.items()}
+        return self.model_copy(update={"tables": tables})
 
     def parts(self) -> Iterator[Table | Figure | Claim]:
         """Everything that shows numbers."""

@@ -4,7 +4,7 @@ A table's cell is given by four coordinates (model, method, target, metric), eac
 constant: in `cell` for the whole table, in a row, or in a column.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -64,7 +64,11 @@ class Part(Strict):
 
 
 class Row(Part):
-    """A row: what stands left of the numbers, what stands right of them, and whether a line is above it."""
+    """A row: what stands left of the numbers, what stands right of them, and whether a line is above it.
+
+    In both `{name}`, `{title}`, `{cause}` (why its method failed where it was published) and `{reason}` (why it
+    failed here) are replaced.
+    """
 
     stubs: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -92,6 +96,7 @@ class Table(Strict):
         title, caption: what the paper calls it and what it shows.
         stubs: headings of what stands left of the numbers; `notes`: of what stands right.
         cell: the coordinates all cells share.
+        written: a row for every method of the run that a language model wrote, below the others; it has no method.
         levels: the targets a `score` is taken over.
         reference: the published numbers.
     """
@@ -103,12 +108,15 @@ class Table(Strict):
     cell: Part = Part()
     levels: tuple[Token, ...] = ()
     rows: tuple[Row, ...] = Field(min_length=1)
+    written: Row | None = None
     columns: tuple[Column, ...] = ()
     reference: Reference | None = None
 
     @model_validator(mode="after")
     def _cells_are_complete(self) -> "Table":
-        for number, row in enumerate(self.rows, 1):
+        if self.written and self.written.method:
+            raise ValueError("`written` stands for several methods and cannot name one")
+        for number, row in enumerate((*self.rows, *([self.written] if self.written else [])), 1):
             for heading, found in (("stubs", row.stubs), ("notes", row.notes)):
                 wanted = getattr(self, heading)
                 if len(found) != len(wanted):
@@ -117,6 +125,13 @@ class Table(Strict):
             if place.metric == "score" and not self.levels:
                 raise ValueError("a score needs `levels`, the targets it is taken over")
         return self
+
+    def with_written(self, methods: Iterable[str]) -> "Table":
+        """The table with the rows of these methods; as it is where it has no place for them."""
+        if self.written is None:
+            return self
+        rows = tuple(self.written.model_copy(update={"method": method}) for method in methods)
+        return self.model_copy(update={"rows": (*self.rows, *rows)})
 
     def place(self, row: Row, column: Column) -> Place:
         """The coordinates of one cell.

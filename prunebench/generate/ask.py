@@ -60,8 +60,9 @@ def generate(ideas: list[Idea], request: Request, attempts: int, folder: Path) -
             name = f"llm_{idea.slug}_{attempt}"
             code, record = folder / f"{name}.py", folder / f"{name}-reply.json"
             asked_with = _settings(request, prompt, attempt)
-            new = not _stored(record, code, asked_with)
-            if new:
+            reply = _stored(record, code, asked_with)
+            new = reply is None
+            if reply is None:
                 reply = _ask(client, request, prompt, attempt)
                 extracted = extract_code(reply["text"])
                 write_text(code, extracted.code)
@@ -69,7 +70,7 @@ def generate(ideas: list[Idea], request: Request, attempts: int, folder: Path) -
                 found = {"idea": idea.model_dump(), "found": extracted.found, "code": extracted.code}
                 date = {"date": datetime.now(UTC).isoformat(timespec="seconds")}
                 write_text(record, json.dumps(asked_with | date | found | reply, indent=1) + "\n")
-            yield Answer(name, new, _problem(code))
+            yield Answer(name, new, _problem(code, reply["finish_reason"] == "length"))
 
 
 def _settings(request: Request, prompt: str, seed: int) -> dict[str, Any]:
@@ -83,11 +84,12 @@ def _settings(request: Request, prompt: str, seed: int) -> dict[str, Any]:
     }
 
 
-def _stored(record: Path, code: Path, asked_with: dict[str, Any]) -> bool:
+def _stored(record: Path, code: Path, asked_with: dict[str, Any]) -> dict[str, Any] | None:
+    """The record of an attempt that was made before, with its code put back if that is gone."""
     if not record.is_file():
-        return False
+        return None
     try:
-        stored = json.loads(record.read_text(encoding="utf-8"))
+        stored: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
         same = all(stored.get(key) == value for key, value in asked_with.items() if key != "endpoint")
     except (ValueError, AttributeError) as error:
         raise PrunebenchError(f"{record} cannot be read: {error}; remove it to ask again") from error
@@ -95,7 +97,7 @@ def _stored(record: Path, code: Path, asked_with: dict[str, Any]) -> bool:
         raise PrunebenchError(f"{record} is of another model, prompt or setting; give another --out, or remove it")
     if not code.is_file():
         write_text(code, stored["code"])
-    return True
+    return stored
 
 
 def _ask(client: OpenAI, request: Request, prompt: str, seed: int) -> dict[str, Any]:
@@ -118,9 +120,9 @@ def _ask(client: OpenAI, request: Request, prompt: str, seed: int) -> dict[str, 
     }
 
 
-def _problem(code: Path) -> str:
+def _problem(code: Path, cut: bool) -> str:
     try:
         read_header(code)
     except PrunebenchError as error:
-        return str(error)
+        return f"{error}{' (the reply was cut at --max-tokens)' if cut else ''}"
     return ""

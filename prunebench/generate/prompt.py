@@ -10,7 +10,8 @@ from prunebench.config.strict import parse, read_yaml
 from prunebench.errors import PrunebenchError
 
 TEMPLATE = Path(__file__).with_name("templates") / "method-1.txt"
-_BLOCK = re.compile(r"^```[^\n`]*\n(.*?)^```[ \t\r]*$", re.MULTILINE | re.DOTALL)
+# A reply that was cut has a last block without an end.
+_BLOCK = re.compile(r"^```[^\n`]*\n(.*?)(^```[ \t\r]*$|\Z)", re.MULTILINE | re.DOTALL)
 
 
 class Idea(BaseModel):
@@ -70,5 +71,6 @@ def extract_code(reply: str) -> Extracted:
         if re.search(r"^METHOD\s*[:=]", reply, re.MULTILINE):
             return Extracted(reply, "the whole reply")
         return Extracted("", "no code in the reply")
-    number = next((i for i, block in enumerate(blocks) if re.search(r"^METHOD\s*[:=]", block, re.MULTILINE)), 0)
-    return Extracted(blocks[number], f"block {number + 1} of {len(blocks)}")
+    number = next((i for i, (block, _) in enumerate(blocks) if re.search(r"^METHOD\s*[:=]", block, re.MULTILINE)), 0)
+    code, end = blocks[number]
+    return Extracted(code, f"block {number + 1} of {len(blocks)}{'' if end else ', which has no end'}")

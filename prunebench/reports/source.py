@@ -72,6 +72,10 @@ class Source:
         title = self._known(what).get(name, {}).get("title")
         return title if isinstance(title, str) and title else name
 
+    def cause(self, method: str) -> str:
+        """Why a method failed where it was published, empty if it did not or nobody says so."""
+        return str(self._known("methods").get(method, {}).get("cause", ""))
+
     def overlap(self, model: str, dataset: str) -> str:
         """A sentence where the model saw the domain of the dataset before it was measured on it, else nothing."""
         how = {"training": "trained", "calibration": "calibrated"}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prunebench.files import replacing
-from prunebench.plugins.header import Header
+from prunebench.plugins.description import Description
 from prunebench.results.cells import CellResult
 from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY, SCORED, Pair
 from prunebench.results.intervals import Floats, mean_intervals
@@ -29,7 +29,7 @@ class _Score(NamedTuple):
 
 
 def collect(
-    results: Sequence[CellResult], headers: Mapping[str, Header], expected: Mapping[str, Sequence[Pair]]
+    results: Sequence[CellResult], methods: Mapping[str, Description], expected: Mapping[str, Sequence[Pair]]
 ) -> pd.DataFrame:
     """All rows of a grid, sorted; the order of `results` does not matter.
 
@@ -42,7 +42,7 @@ def collect(
 
     Args:
         results: the cells of the grid with their records (`cells.load_cells`).
-        headers: by method name without variant; a method whose header is broken may be missing.
+        methods: by name without variant.
         expected: by kind of evaluation, the pairs every cell should have (`expected.expected_pairs`).
 
     Returns:
@@ -58,7 +58,7 @@ def collect(
     rows: list[Row] = []
     scores: list[_Score] = []
     for result in results:
-        cell = _cell_row(result, headers.get(result.sweep.method.partition("@")[0]))
+        cell = _cell_row(result, methods[result.sweep.method.partition("@")[0]])
         rows += _prune_rows(result, cell)
         for kind, pairs in defined.items():
             if kind not in result.evaluations:
@@ -82,12 +82,11 @@ def write(frame: pd.DataFrame, path: Path) -> None:
         frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
 
 
-def _cell_row(result: CellResult, header: Header | None) -> Row:
+def _cell_row(result: CellResult, method: Description) -> Row:
     sweep, target = result.sweep, Target.parse(result.target)
-    family, origin = (header.family, header.origin) if header else ("", "")
     return Row(
-        sweep.model, sweep.method, family, origin, target.pattern, result.target, target.sparsity, sweep.seed,
-        sweep.protocol,
+        sweep.model, sweep.method, method.family, method.origin, target.pattern, result.target, target.sparsity,
+        sweep.seed, sweep.protocol,
     )  # fmt: skip
 
 

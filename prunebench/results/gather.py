@@ -1,13 +1,14 @@
 """The collect rule: from a config and the records on disk to `metrics.csv` and `provenance.json`."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from prunebench.config.grid import expand
 from prunebench.config.load import DENSE_METHOD, Config
-from prunebench.errors import PrunebenchError
 from prunebench.files import digest_json, write_json
-from prunebench.plugins.header import Header, parse_variant, read_header
+from prunebench.plugins.description import Description, describe_method
+from prunebench.plugins.header import parse_variant
 from prunebench.results.cells import load_cells
 from prunebench.results.expected import Pair, expected_pairs
 from prunebench.results.stale import stale_as_errors
@@ -19,22 +20,22 @@ def gather(config: Config, metrics: Path, provenance: Path) -> None:
     from prunebench.results.collect import collect, write
     from prunebench.results.summary import summarise
 
-    headers = method_headers(config)
+    methods = described_methods(config)
     references = {name: spec.reference for name, spec in config.model_registry.items()}
     results = load_cells(Path(), expand(config).cells, references, stale_as_errors(config))
-    write(collect(results, headers, measured_pairs(config)), metrics)
+    write(collect(results, methods, measured_pairs(config)), metrics)
     titles = _titles(config)
     protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}
-    run = summarise(results, headers, titles["models"], titles["datasets"], protocols)
+    run = summarise(results, methods, titles["models"], titles["datasets"], protocols)
     write_json(provenance, {**run, "overlaps": overlaps(config), "paper": _paper(config)})
 
 
 def gather_params(config: Config) -> str:
     """Digest of what the config itself contributes: a new title or reference value collects again, no more."""
-    headers = {name: header.model_dump(mode="json") for name, header in method_headers(config).items()}
+    methods = {name: asdict(method) for name, method in described_methods(config).items()}
     references = {name: config.model_registry[name].reference for name in config.models}
     protocol = config.protocol_spec.model_dump(mode="json")
-    return digest_json([headers, references, _titles(config), protocol, overlaps(config), _paper(config)])
+    return digest_json([methods, references, _titles(config), protocol, overlaps(config), _paper(config)])
 
 
 def outcome(provenance: Path) -> str:
@@ -71,15 +72,10 @@ def measured_pairs(config: Config) -> dict[str, tuple[Pair, ...]]:
     return expected_pairs(config.evaluate, protocol.perplexity.texts, config.zeroshot_tasks, protocol.generation.prompt)
 
 
-def method_headers(config: Config) -> dict[str, Header]:
-    """The headers of the config's methods by name without variant; broken ones are left out."""
-    headers = {}
-    for name in {parse_variant(spec)[0] for spec in (*config.methods, DENSE_METHOD)}:
-        try:
-            headers[name] = read_header(config.method_files[name])
-        except PrunebenchError:
-            continue  # its cells say why
-    return headers
+def described_methods(config: Config) -> dict[str, Description]:
+    """What is known of the config's methods, by name without variant."""
+    names = {parse_variant(spec)[0] for spec in (*config.methods, DENSE_METHOD)}
+    return {name: describe_method(name, config.method_files[name]) for name in names}
 
 
 def _titles(config: Config) -> dict[str, dict[str, str]]:

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from prunebench.plugins.header import Header
+from prunebench.plugins.description import Description
 from prunebench.results.cells import CellResult
 from prunebench.results.records import Status
 from prunebench.sweeps.keys import DATASET
@@ -16,7 +16,7 @@ SEVERITY: tuple[Status, ...] = ("rejected", "error", "oom", "timeout", "diverged
 
 def summarise(
     results: Sequence[CellResult],
-    headers: Mapping[str, Header],
+    methods: Mapping[str, Description],
     models: Mapping[str, str] | None = None,
     datasets: Mapping[str, str] | None = None,
     protocols: Mapping[str, Mapping[str, Any]] | None = None,
@@ -25,7 +25,7 @@ def summarise(
 
     Args:
         results: the cells with their records.
-        headers: by method name without variant.
+        methods: by name without variant.
         models, datasets: titles by name.
         protocols: by name, the settings as JSON with a `title`.
 
@@ -52,7 +52,7 @@ def summarise(
             for name, digests in _digests((r.sweep.model, r.prune.key.get("model")) for r in results).items()
         ],
         "methods": [
-            {"name": name, "digests": digests, **_described(name, headers)}
+            {"name": name, "digests": digests, **_described(name, methods)}
             for name, digests in _digests((r.sweep.method, r.prune.key.get("method")) for r in results).items()
         ],
         "datasets": [
@@ -80,14 +80,11 @@ def _frozen(provenance: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     )
 
 
-def _described(method: str, headers: Mapping[str, Header]) -> dict[str, str]:
+def _described(method: str, methods: Mapping[str, Description]) -> dict[str, str]:
     base, _, variant = method.partition("@")
-    header = headers.get(base)
-    title = header.title if header else base
-    return {
-        "title": f"{title} ({variant.replace(',', ', ')})" if variant else title,
-        "cite": header.cite if header else "",
-    }
+    found = methods[base]
+    title = f"{found.title} ({variant.replace(',', ', ')})" if variant else found.title
+    return {"title": title, "cite": found.cite, "cause": found.cause}
 
 
 def _datasets(results: Iterable[CellResult]) -> Iterator[tuple[str, str]]:

@@ -38,6 +38,8 @@ def change(layout: dict[str, Any], path: str, value: Any) -> None:
         ("tables.table1.rows.1.notes", None, "row 2 has 0 notes, the table has 1"),
         ("tables.table1.cell.metric", "perplexty", "did you mean 'perplexity'?"),
         ("tables.mixed.levels", None, "a score needs `levels`"),
+        ("tables.mixed.written.method", "wanda", "`written` stands for several methods"),
+        ("tables.mixed.written.stubs", [], "row 3 has 0 stubs, the table has 1"),
         ("figures.figure1.targets", ["u50", "n2m4"], "target 'n2m4': a figure's axis is unstructured sparsity"),
         ("claims.0.order", "wanda <random", "is not method, relation, method"),
         ("claims.0.order", "wanda =< random", "'=<' is not one of << <= < ~ >= > >>"),

@@ -27,4 +27,5 @@ REPLIES = {
     "syntax": block("METHOD = {\ndef score(:\n"),
     "header": block('METHOD = {"title": "T", "colour": "red"}\ndef score(weight, inputs):\n    return weight\n'),
     "bare": file("return weight.abs()"),
+    "cut": "Here it is.\n\n```python\n" + file("return weight.abs(")[:-1],
 }

@@ -27,6 +27,10 @@ from tests.generate.server import serving
 
 IDEAS = [Idea(name=name, idea=f"The idea is {name}.") for name in REPLIES]
 PROBE = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]
+needs_sandbox = pytest.mark.skipif(
+    shutil.which("bwrap") is None or subprocess.run(PROBE, capture_output=True, check=False).returncode != 0,
+    reason="bubblewrap does not work here: WHAT A MODEL WROTE IS NOT TESTED (apt-get install bubblewrap)",
+)
 EXPECTED = {
     "good": ("ok", ""),
     "shape": ("rejected", r"returned a saliency"),
@@ -40,6 +44,7 @@ EXPECTED = {
     "syntax": ("error", r"not valid Python"),
     "header": ("error", r"unknown key 'colour'"),
     "bare": ("ok", ""),
+    "cut": ("error", r"not valid Python"),
 }
 
 
@@ -72,7 +77,7 @@ def generated(tmp_path: Path, precious: Path, listening: socket.socket) -> Path:
     assert len(received) == len(answers) == len(IDEAS)
     assert {answer.name for answer in answers} == {f"llm_{name}_0" for name in REPLIES}
     for answer in answers:
-        assert bool(answer.problem) == (answer.name in ("llm_nothing_0", "llm_syntax_0", "llm_header_0"))
+        assert bool(answer.problem) == (answer.name in ("llm_nothing_0", "llm_syntax_0", "llm_header_0", "llm_cut_0"))
     return tmp_path
 
 
@@ -85,10 +90,7 @@ def status_of(name: str, folder: Path, limits: SandboxLimits) -> tuple[str, str]
     return "ok", ""
 
 
-@pytest.mark.skipif(
-    shutil.which("bwrap") is None or subprocess.run(PROBE, capture_output=True, check=False).returncode != 0,
-    reason="bubblewrap does not work here: WHAT A MODEL WROTE IS NOT TESTED (apt-get install bubblewrap)",
-)
+@needs_sandbox
 def test_every_reply_gets_its_status(generated: Path, precious: Path, listening: socket.socket) -> None:
     for name, (status, reason) in EXPECTED.items():
         limits = SandboxLimits(minutes=0.05 if name == "loop" else 5, memory_gb=0.5)

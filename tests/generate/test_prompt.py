@@ -40,6 +40,7 @@ def test_the_prompt_holds_the_idea_and_every_need() -> None:
         ("two", "block 2 of 2"),
         ("nothing", "no code in the reply"),
         ("bare", "the whole reply"),
+        ("cut", "block 1 of 1, which has no end"),
     ],
 )
 def test_where_the_code_is_found(reply: str, found: str) -> None:

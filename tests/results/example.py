@@ -13,7 +13,7 @@ import pandas as pd
 
 from prunebench.config.grid import Cell
 from prunebench.layout import Sweep
-from prunebench.plugins.header import Header
+from prunebench.plugins.description import Description
 from prunebench.results.cells import load_cells
 from prunebench.results.collect import collect
 from prunebench.results.expected import expected_pairs
@@ -55,7 +55,7 @@ class Run:
 
     root: Path
     cells: list[Cell]
-    headers: dict[str, Header]
+    methods: dict[str, Description]
 
     @property
     def expected(self):
@@ -65,11 +65,11 @@ class Run:
         return load_cells(self.root, self.cells, references)
 
     def collect(self, references=None) -> pd.DataFrame:
-        return collect(self.results(references), self.headers, self.expected)
+        return collect(self.results(references), self.methods, self.expected)
 
     def summary(self):
         return summarise(
-            self.results(), self.headers, {name: title for name, (_, title) in MODELS.items()}, protocols={
+            self.results(), self.methods, {name: title for name, (_, title) in MODELS.items()}, protocols={
                 PROTOCOL: {"title": "Small enough for a laptop", "perplexity": {"window": 512, "max_windows": 10}}
             },
         )  # fmt: skip
@@ -85,12 +85,12 @@ def make_run(root: Path, methods=tuple(METHODS), targets=TARGETS, models=tuple(M
                     cells.append(Cell(Sweep(PROTOCOL, model, method, seed), target, KINDS))
     for cell in cells:
         _write_cell(root, cell)
-    return Run(root, cells, {name: header(name) for name in methods})
+    return Run(root, cells, {name.partition("@")[0]: described(name) for name in methods})
 
 
-def header(name: str) -> Header:
+def described(name: str) -> Description:
     title, family, _ = METHODS.get(name, (name.capitalize(), "unstructured", 1.0))
-    return Header(title=title, family=family, patterns=["unstructured", "n:m"], cite=f"{name}2024", kind="score")
+    return Description(title, family, "human", f"{name}2024")
 
 
 def _rng(*words) -> np.random.Generator:

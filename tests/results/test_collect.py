@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prunebench.results.cells import load_cells
 from prunebench.results.collect import collect, write
 from prunebench.results.expected import expected_pairs
 from prunebench.results.ranking import rank_methods
@@ -228,19 +227,16 @@ def test_the_reference_gate_empties_the_model(run):
     assert "ok" in set(pick(frame, model="smollm2-135m")["status"])
 
 
-def test_a_broken_header_and_variants(tmp_path):
+def test_a_variant_is_described_as_its_method(tmp_path):
     run = make_run(tmp_path, methods=("dense", "wanda@nsamples=32", "wanda"), targets=("u50",), models=("opt-tiny",))
-    headers = {"wanda": run.headers["wanda"]}
-    frame = collect(load_cells(run.root, run.cells), headers, run.expected)
-    assert set(pick(frame, method="wanda@nsamples=32")["family"]) == {"unstructured"}
-    assert set(pick(frame, method="dense")["family"]) == {""}
+    assert set(pick(run.collect(), method="wanda@nsamples=32")["family"]) == {"unstructured"}
 
 
 def test_the_order_of_the_cells_does_not_matter(run, frame, tmp_path):
     shuffled = run.results()
     random.Random(0).shuffle(shuffled)
     write(frame, tmp_path / "a.csv")
-    write(collect(shuffled, run.headers, run.expected), tmp_path / "b.csv")
+    write(collect(shuffled, run.methods, run.expected), tmp_path / "b.csv")
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 

@@ -39,7 +39,7 @@ def test_a_model_that_does_not_fit_is_out_of_memory(
     monkeypatch.setattr(prunebench.sweeps.evaluating.copy, "deepcopy", full)
     with pytest.raises(type(error)) as caught:
         handler.attempt(CELL)
-    assert judge(caught.value)[0] == "oom"
+    assert judge(caught.value, ())[0] == "oom"
 
 
 def test_a_patch_that_cannot_be_read_fails_the_job(handler: EvaluateHandler) -> None:

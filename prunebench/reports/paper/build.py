@@ -22,9 +22,11 @@ def build_paper(folder: Path, metrics_csv: Path, provenance: Path, page: Path) -
     Raises:
         PrunebenchError: the layout, a file of published numbers or the metrics cannot be read.
     """
-    paper, source = load_paper(folder), Source.read(metrics_csv, provenance)
+    source = Source.read(metrics_csv, provenance)
+    written = source.metrics.loc[source.metrics["origin"] == "llm", "method"]
+    paper = load_paper(folder).with_written(source.ordered("methods", written))
     measured, files = Measured(source), page.with_suffix("")
-    tables = fill_tables(paper, folder, measured, source.protocol)
+    tables = fill_tables(paper, folder, measured, source)
     figures = plot_figures(paper, folder, measured)
     verdicts = judge_claims(paper, folder, measured)
     for filled in tables:

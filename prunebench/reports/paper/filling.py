@@ -1,14 +1,17 @@
 """A paper's tables filled: in each cell our value, the published one, and how far they are apart."""
 
+import re
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 
 from prunebench.config.paper import Paper
-from prunebench.config.paper_parts import Place, Table
+from prunebench.config.paper_parts import Place, Row, Table
 from prunebench.config.standins import shown_models
 from prunebench.reports.paper.measured import Measured, Value
 from prunebench.reports.paper.published import Published, number_of, read_published
+from prunebench.reports.source import Source
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Filled:
-    """A table with its cells, row by row."""
+    """A table, its rows in their final words, with its cells, row by row."""
 
     name: str
     table: Table
@@ -50,13 +53,33 @@ class Filled:
         return {cell.place.model: cell.model for row in self.cells for cell in row if cell.stands_in}
 
 
-def fill_tables(paper: Paper, folder: Path, measured: Measured, protocol: str) -> list[Filled]:
+def fill_tables(paper: Paper, folder: Path, measured: Measured, source: Source) -> list[Filled]:
     """All tables of the paper, in its order."""
-    filled = []
+    filled, comparable = [], source.protocol in paper.protocols
     for name, table in paper.tables.items():
         published = read_published(folder, [table.reference] if table.reference else [])
-        filled.append(fill(name, table, paper, published, measured, protocol in paper.protocols))
+        words = partial(_words, source, measured)
+        rows = tuple(
+            row.model_copy(update={"stubs": words(row, row.stubs), "notes": words(row, row.notes)})
+            for row in table.rows
+        )
+        worded = table.model_copy(update={"rows": rows})
+        filled.append(fill(name, worded, paper, published, measured, comparable))
     return filled
+
+
+def _words(source: Source, measured: Measured, row: Row, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The texts of a row with what the run knows of its method."""
+    method = row.method or ""
+    known = {
+        "{name}": method,
+        "{title}": source.title("methods", method),
+        "{cause}": source.cause(method),
+        "{reason}": measured.reason(method),
+    }
+    # All at once: what is put in may look like one of these words.
+    pattern = re.compile("|".join(map(re.escape, known)))
+    return tuple(pattern.sub(lambda found: known[found[0]], text) for text in texts)
 
 
 def fill(name: str, table: Table, paper: Paper, published: Published, measured: Measured, comparable: bool) -> Filled:

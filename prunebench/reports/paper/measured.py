@@ -76,6 +76,15 @@ class Measured:
         complete = [number for number in numbers if number is not None]
         return Value(fmean(complete) if len(complete) == len(numbers) else None, "", status, reason)
 
+    def reason(self, method: str) -> str:
+        """Why a method failed, in the words of its worst cell; empty if none failed."""
+        found = [
+            (row[-2], row[-1])
+            for (_, name, _), rows in self._rows.items() if name == method
+            for row in rows if row[-2] != "ok"
+        ]  # fmt: skip
+        return _worst(found)[1] if found else ""
+
     def tied(self, model: str, methods: tuple[str, str], target: str, metric: str) -> bool:
         """Whether the paired tests of the run separate two methods at no seed: they share every rank."""
         dataset = f"{metric}/{self.text if metric == PERPLEXITY else MEAN}"

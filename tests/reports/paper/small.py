@@ -40,7 +40,12 @@ LAYOUT: dict[str, Any] = {
             "cell": {"model": "real"},
             "levels": ["u50", "u70"],
             "stubs": ["Method"],
-            "rows": [{"stubs": ["Wanda"], "method": "wanda"}, {"stubs": ["Broken"], "method": "broken"}],
+            "notes": ["Why"],
+            "rows": [
+                {"stubs": ["Wanda"], "method": "wanda", "notes": ["{cause}"]},
+                {"stubs": ["Broken"], "method": "broken", "notes": ["{reason}"]},
+            ],
+            "written": {"stubs": ["{name}: {title}"], "notes": ["{reason}"]},
             "columns": [
                 {"title": "Score", "metric": "score"},
                 {"title": "Status", "metric": "status", "target": "u50"},
@@ -96,6 +101,7 @@ ROWS: list[tuple[Any, ...]] = [  # model, method, target, metric, dataset, value
     ("real", "random", "u70", "perplexity", "main", 1000.0, "ok", ""),
     ("real", "broken", "u50", "perplexity", "main", "", "timeout", "stopped after 60 minutes"),
     ("real", "broken", "u70", "perplexity", "main", "", "error", "ValueError: no"),
+    ("real", "llm_a_0", "u50", "perplexity", "main", "", "rejected", "returned no weight"),
     ("small", "dense", "u00", "perplexity", "main", 30.0, "ok", ""),
     ("small", "wanda", "u50", "perplexity", "main", 40.0, "ok", ""),
 ]
@@ -118,10 +124,16 @@ def write_run(folder: Path, rows: list[tuple[Any, ...]] | None = None, protocol:
         writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
         for row in rows or ROWS:
-            writer.writerow({**dict(zip(names, row, strict=True)), "protocol": protocol, "seed": 0, "sparsity": 0.5})
+            cell = dict(zip(names, row, strict=True))
+            origin = "llm" if cell["method"].startswith("llm_") else "human"
+            writer.writerow({**cell, "origin": origin, "protocol": protocol, "seed": 0, "sparsity": 0.5})
     run = {
         "protocols": {protocol: {"perplexity": {"texts": ["main", "other"]}}},
         "models": [{"name": "small", "title": "Small model"}, {"name": "real", "title": "Real model"}],
+        "methods": [
+            {"name": "wanda", "title": "Wanda", "cause": "it ran"},
+            {"name": "llm_a_0", "title": "A {reason}", "cause": ""},
+        ],
     }
     provenance.write_text(json.dumps(run), encoding="utf-8")
     return metrics, provenance

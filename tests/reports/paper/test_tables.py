@@ -70,6 +70,20 @@ def test_cells_outside_the_grid_show_as_not_run_and_failed_ones_with_their_statu
     assert "not run" in page
 
 
+def test_the_words_of_a_row_may_come_from_the_run(built: Path) -> None:
+    text = (built / "mixed.tex").read_text()
+    assert re.search(r"^Wanda & .* & it ran \\\\$", text, re.MULTILINE)
+    assert re.search(r"^Broken & .* & ValueError: no \\\\$", text, re.MULTILINE)
+
+
+def test_a_method_that_a_language_model_wrote_has_a_row_where_the_table_has_a_place_for_it(built: Path) -> None:
+    found = cells(built / "mixed.csv")
+    row = "llm_a_0: A {reason}"  # a title is no template
+    assert (found[row, "Status"]["ours"], found[row, "Status"]["reason"]) == ("rejected", "returned no weight")
+    assert "returned no weight" in (built / "mixed.tex").read_text()
+    assert not any("llm" in name for name, _ in cells(built / "table1.csv"))
+
+
 def test_texts_seconds_and_accuracies(built: Path) -> None:
     found = cells(built / "mixed.csv")
     assert found["Wanda", "Text"]["ours"] == "University is closed"
