@@ -22,13 +22,14 @@ def generate(
     from prunebench.errors import PrunebenchError
     from prunebench.generate import ask
     from prunebench.generate.prompt import read_ideas
+    from prunebench.generate.server import Request
 
     if out.name != "generated":
         raise PrunebenchError(
             f"--out {out} is not named generated; only there are methods found and run in the sandbox"
         )
     console = make_console()
-    request = ask.Request(endpoint, model, temperature, max_tokens)
+    request = Request(endpoint, model, temperature, max_tokens)
     for answer in ask.generate(read_ideas(ideas), request, n, out):
         what = answer.problem or "has a valid header"
         console.print(f"{answer.name}{'' if answer.asked else ' (kept)'}: {what}", markup=False, soft_wrap=True)

@@ -27,5 +27,8 @@ REPLIES = {
     "syntax": block("METHOD = {\ndef score(:\n"),
     "header": block('METHOD = {"title": "T", "colour": "red"}\ndef score(weight, inputs):\n    return weight\n'),
     "bare": file("return weight.abs()"),
+    "parser": block(file("return weight.abs()", "import torch\nx = " + 6000 * "-" + "1")),
+    "boolean": block(file("return weight.abs() > 1")),
+    "applies": block(file("from prunebench.errors import NotApplicable\nraise NotApplicable('x')")),
     "cut": "Here it is.\n\n```python\n" + file("return weight.abs(")[:-1],
 }

@@ -17,9 +17,11 @@ from prunebench.config.load import load_config
 from prunebench.config.schema import SandboxLimits
 from prunebench.config.strict import read_yaml
 from prunebench.errors import PrunebenchError
-from prunebench.generate.ask import Request, generate
+from prunebench.generate.ask import generate
 from prunebench.generate.prompt import read_ideas
-from tests.generate.test_generate import needs_sandbox, status_of
+from prunebench.generate.server import Request
+from tests.bwrap import needs_sandbox
+from tests.generate.test_generate import status_of
 
 ROOT = Path(__file__).parents[2]
 NAME = "smollm2-135m"
@@ -41,34 +43,45 @@ def default_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / NAME
 
 
-@pytest.fixture(scope="module")
-def endpoint(default_model: Path) -> Iterator[str]:
+@pytest.fixture
+def endpoint(default_model: Path, tmp_path: Path) -> Iterator[str]:
     """`transformers serve` on loopback, with that model and nothing from the hub."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [str(Path(sys.executable).with_name("transformers")), "serve", "--host", "127.0.0.1", "--port", str(port)]
     environment = os.environ | {"HF_HUB_OFFLINE": "1"}
-    server = subprocess.Popen(
-        [*command, "--device", "cpu", "--dtype", "bfloat16", str(default_model)],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    # Into a file: nobody empties a pipe while the server answers.
+    log = tmp_path / "server.log"
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [*command, "--device", "cpu", "--dtype", "bfloat16", str(default_model)],
+            env=environment, stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
     try:
-        for _ in range(240):
-            time.sleep(0.5)
-            if server.poll() is not None:
-                assert server.stdout is not None
-                pytest.fail(f"the server ended: {server.stdout.read()[-2000:]}")
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-                    break
-            except OSError:
-                continue
-        else:
-            pytest.fail("the server did not answer within two minutes")
+        _wait_until_it_answers(server, f"http://127.0.0.1:{port}/health", log)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         server.kill()
         server.wait()
+        # pytest shows it only beside a failure.
+        print(f"the end of what the server wrote:\n{_tail(log)}")
+
+
+def _wait_until_it_answers(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    for _ in range(240):
+        time.sleep(0.5)
+        if server.poll() is not None:
+            pytest.fail(f"the server ended: {_tail(log)}")
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            continue
+    pytest.fail(f"the server did not answer within two minutes: {_tail(log)}")
+
+
+def _tail(log: Path) -> str:
+    return log.read_bytes()[-2000:].decode(errors="replace")
 
 
 @needs_sandbox
@@ -83,7 +96,8 @@ def test_what_the_default_model_writes_is_stored_and_gets_a_status(
         record = json.loads((tmp_path / f"generated/{answer.name}-reply.json").read_text())
         assert record["text"]
         assert record["tokens"]
-        assert (tmp_path / f"generated/{answer.name}.py").read_text() == record["code"]
+        assert record["raw"]["choices"][0]["message"]["content"] == record["text"]
+        assert (tmp_path / f"generated/{answer.name}.py").read_bytes() == record["code"].encode()
         status, reason = status_of(answer.name, tmp_path, SandboxLimits(minutes=1, memory_gb=0.5))
         assert status in STATUSES
         assert bool(reason) == (status != "ok")

@@ -1,15 +1,23 @@
 """Ideas are read, put into the prompt, and code is taken out of replies as it is."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from prunebench.errors import PrunebenchError
-from prunebench.generate.prompt import Idea, extract_code, make_prompt, read_ideas
+from prunebench.generate.prompt import TEMPLATE, Idea, extract_code, make_prompt, read_ideas
 from prunebench.plugins.header import NAME, NEEDS
 from tests.generate.replies import REPLIES
 
 PROJECT = Path(__file__).parents[2]
+TEMPLATES = {"method-1": "5955a97b88c3fd2545f812ea1e474a704599b51536633f401b81991074191be9"}
+
+
+def test_a_template_is_never_edited() -> None:
+    found = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in TEMPLATE.parent.iterdir()}
+    assert found == TEMPLATES, "records name templates: leave method-1.txt as it is, add method-2.txt and its hash here"
+    assert TEMPLATE.stem in TEMPLATES
 
 
 def test_the_shipped_ideas_are_the_ten() -> None:
