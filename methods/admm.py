@@ -19,7 +19,8 @@ METHOD = {
 def prune_layer(layer, inputs, target, damping, iterations, ramp):
     """Algorithm 2 of the paper: ADMM on ||XW - XZ||^2, Z sparse, with inputs scaled to norm 1.
 
-    In the first `ramp` iterations the mask is chosen anew, with a sparsity that rises cubically to the target's.
+    In the first `ramp` iterations (of at least one) the mask is chosen anew, with a sparsity that rises cubically
+    to the target's.
     layer.weight: (out, in); inputs.gram: (in, in); returns the new weight (out, in). Here W, Z, U are (in, out).
     """
     norm = inputs.gram.diagonal().sqrt() + 1e-8
@@ -28,9 +29,11 @@ def prune_layer(layer, inputs, target, damping, iterations, ramp):
     dense = W = (layer.weight.float() * norm).T
     factor = torch.linalg.cholesky(H + torch.eye(len(H), device=H.device))  # rho = 1
     U = torch.zeros_like(W)
+    iterations = max(iterations, 1)
+    ramp = min(max(ramp, 1), iterations)
     for step in range(iterations):
-        if step < max(ramp, 1):
-            progress = 1 - (1 - (step + 1) / max(ramp, 1)) ** 3
+        if step < ramp:
+            progress = 1 - (1 - (step + 1) / ramp) ** 3
             pruned = choose((W + U).abs().T, target, progress).T
         Z = (W + U).masked_fill(pruned, 0)
         U = U + W - Z

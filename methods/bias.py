@@ -16,5 +16,5 @@ METHOD = {
 def score(weight, inputs, layer):
     """|b_i| for every weight of output i.  weight: (out, in); layer.bias: (out,); returns (out, in)."""
     if layer.bias is None:
-        raise NotApplicable("no bias")
+        raise NotApplicable(f"no bias in {layer.name} (only= can leave such layers out)")
     return layer.bias.float().abs()[:, None].expand_as(weight)

@@ -2,6 +2,7 @@
 
 import torch
 
+from prunebench.errors import PrunebenchError
 from prunebench.sparsity.select import prune_lowest
 
 METHOD = {
@@ -14,19 +15,24 @@ METHOD = {
     "cite": "zhang2024dsnot",
     "params": {"cycles": 50, "threshold": 0.1, "skip": "mlp"},
 }
+ATTENTION = {"self_attn", "attn", "attention"}
+SKIPPED = {"mlp": {False}, "self_attn": {True}, "none": set()}  # by whether a layer belongs to attention
 
 
 def prune_layer(layer, inputs, target, cycles, threshold, skip):
     """Swap until a row's expected change of its output is below the threshold, at most `cycles` times.
 
-    Expected outputs are sums over a calibration sample's tokens. Layers within a module called `skip` keep Wanda's
-    mask, as in the released code; `skip=none` leaves none out.
+    Expected outputs are sums over a calibration sample's tokens. The layers of `skip` keep Wanda's mask, as in the
+    released code: mlp (all but attention's), self_attn, or none.
     layer.weight: (out, in); inputs.mean, inputs.var: (in,); returns the weight (out, in), of which no value changes.
     """
+    if skip not in SKIPPED:
+        raise PrunebenchError(f"dsnot: skip={skip} is none of {', '.join(SKIPPED)}")
     W = layer.weight.float()
     saliency = W.abs() * inputs.l2_norm
     pruned = prune_lowest(saliency, target, "row")
-    if skip not in layer.name.split("."):
+    in_attention = not ATTENTION.isdisjoint(layer.name.split("."))
+    if in_attention not in SKIPPED[skip]:
         contribution = W * inputs.mean * (inputs.tokens / inputs.samples)
         swap(pruned, saliency, contribution, inputs.var, target.m or W.shape[1], cycles, threshold)
     return layer.weight.masked_fill(pruned, 0)

@@ -12,7 +12,7 @@ METHOD = {
 
 
 def score(weight, inputs):
-    """W^2 (Var + mean^2) where inputs are not centred (eq. 12), Wanda's metric after a norm.
+    """W^2 (Var + mean^2) where inputs are not centred (eq. 9), Wanda's metric after a norm.
 
     With the variance over n, Var + mean^2 would be the mean of X^2 and this Wanda's metric squared up to a constant.
     Ours is unbiased, over n - 1: exactly, Var + mean^2 = n/(n-1) mean(X^2) - mean^2/(n-1). For the thousands

@@ -4,7 +4,7 @@ METHOD = {
     "title": "AIGC 02: L1 norm",
     "family": "llm-idea",
     "origin": "llm-idea",
-    "published": {"status": "OK", "cause": ""},
+    "published": {"status": "OK", "cause": "zeroes whole output rows of small L1 norm, one more than asked for"},
     "patterns": ["unstructured"],
     "needs": [],
     "group": "outputs",

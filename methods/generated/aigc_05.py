@@ -6,7 +6,7 @@ METHOD = {
     "title": "AIGC 05: random",
     "family": "llm-idea",
     "origin": "llm-idea",
-    "published": {"status": "OK", "cause": ""},
+    "published": {"status": "OK", "cause": "zeroes a random permutation of weights"},
     "patterns": ["unstructured", "n:m"],
     "needs": [],
     "group": "matrix",

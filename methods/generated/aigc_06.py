@@ -6,7 +6,7 @@ METHOD = {
     "title": "AIGC 06: random pattern",
     "family": "llm-idea",
     "origin": "llm-idea",
-    "published": {"status": "OK", "cause": ""},
+    "published": {"status": "OK", "cause": "zeroes a random permutation of weights, exactly as 05 does"},
     "patterns": ["unstructured", "n:m"],
     "needs": [],
     "group": "row",

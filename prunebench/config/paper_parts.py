@@ -66,7 +66,7 @@ class Part(Strict):
 class Row(Part):
     """A row: what stands left of the numbers, what stands right of them, and whether a line is above it.
 
-    In both `{name}`, `{title}`, `{cause}` (why its method failed where it was published) and `{reason}` (why it
+    In both `{name}`, `{title}`, `{cause}` (what its method did where it was published) and `{reason}` (why it
     failed here) are replaced.
     """
 
@@ -218,7 +218,8 @@ class Claim(Strict):
         claim: in words.
         where: the place in the paper.
         order: method names and relations, `sparsegpt <= wanda < magnitude`; `a << b` is `factor` times apart,
-            `a ~ b` differs by no more than `tolerance` of the smaller one.
+            `a ~ b` differs by no more than `tolerance` of the smaller one, and `a <= b`
+            also holds where the paired test does not separate them.
         references: where the paper's own numbers for it are.
     """
 

@@ -127,7 +127,7 @@ class InputStatistics:
     @property
     def grad_l1(self) -> Tensor:
         """(out, in) sum over samples of |gradient of the dense model's mean loss by this layer's weight|."""
-        return self._weight_gradients.absolute
+        return self._weight_gradients.absolute.clone()  # the original serves the sweep's other targets
 
     @property
     def grad_l2(self) -> Tensor:

@@ -13,7 +13,7 @@ class Description:
 
     Attributes:
         title, family, origin, cite: as in `Header`; family and origin are empty where nobody knows them.
-        cause: why the method did not run where it was published.
+        cause: what the idea's published code did, or why it failed.
     """
 
     title: str

@@ -15,7 +15,7 @@ from prunebench.errors import PrunebenchError, unknown_name
 from prunebench.targets import PATTERNS, Pattern
 
 Kind = Literal["score", "layer", "units", "model"]
-Need = Literal["input_sq_norm", "input_mean", "input_var", "gram", "gradients", "attention", "block_io"]
+Need = Literal["input_sq_norm", "input_mean", "input_var", "gram", "gradients"]
 Origin = Literal["human", "llm-idea", "llm"]
 Group = Literal["row", "matrix", "block128", "outputs", "inputs"]
 Value = bool | int | float | str | None
@@ -49,7 +49,7 @@ _SAFE_VALUE = re.compile(r"[A-Za-z0-9_.+-]+")
 
 
 class Published(BaseModel):
-    """What the paper that had the idea reports of its own code: whether it ran, and if not, why."""
+    """What became of the idea's own code: whether it ran, as its paper reports, and what it did, as the code shows."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -172,8 +172,8 @@ def parse_method(path: Path) -> ast.Module:
         return ast.parse(path.read_bytes(), filename=str(path))
     except SyntaxError as error:
         raise PrunebenchError(f"{path}:{error.lineno or 1}: not valid Python: {error.msg}") from error
-    except (ValueError, RecursionError) as error:
-        raise PrunebenchError(f"{path}:1: not valid Python: {error}") from error
+    except (ValueError, RecursionError, MemoryError) as error:  # the parser's stack is limited, too
+        raise PrunebenchError(f"{path}:1: not valid Python: {error or 'nested too deeply'}") from error
     except OSError as error:
         raise PrunebenchError(f"method file {path} cannot be read: {error.strerror}") from error
 
@@ -230,7 +230,7 @@ def _check_signature(path: Path, function: ast.FunctionDef, kind: Kind, params: 
     for name in params:
         if not name.isidentifier() or name in FRAMEWORK_PARAMS or name in _EXTRAS[kind]:
             _fail(path, function, f"METHOD['params'] cannot hold {name!r}; choose another name")
-        if name not in asked and function.args.kwarg is None:
+        if name not in asked:
             _fail(path, function, f"METHOD['params'] has {name!r}, but {function.name}() does not take it")
     where = f"the arguments of {function.name}() ({path}:{function.lineno})"
     for name in asked:

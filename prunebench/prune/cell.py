@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from prunebench.engine.gradients import dense_gradients
 from prunebench.engine.sequential import Progress, prune_blocks
+from prunebench.engine.shared import DenseFacts
 from prunebench.engine.statistics import InputStatistics, WeightGradients
 from prunebench.errors import ContractError, PrunebenchError
 from prunebench.files import encodable
@@ -20,6 +21,8 @@ from prunebench.prune.verify import verify_pruned
 from prunebench.results.records import Sparsity
 from prunebench.sparsity.select import prune_lowest
 from prunebench.targets import Target
+
+_NOTES = 8  # of one cell are kept; a method may have one for each of hundreds of layers
 
 
 @dataclass
@@ -39,6 +42,7 @@ def prune_cell(
     seed: int = 0,
     device: torch.device | str = "cpu",
     progress: Progress = lambda done, total: None,
+    facts: DenseFacts | None = None,
 ) -> PrunedCell:
     """Prune a copy of `dense`; the dense model itself is never modified.
 
@@ -46,12 +50,13 @@ def prune_cell(
         calibration: (samples, tokens) token ids; unused by methods whose header needs nothing.
         seed: for methods that draw random numbers; each layer gets its own stream, so a result does not
             depend on what ran before.
+        facts: what earlier cells of the same dense model and calibration found out about it, and this one adds to.
 
     Raises:
         ContractError: the method broke its contract.
         NotApplicable: the method has nothing to do on this model, or the pattern does not fit it.
     """
-    model, notes, targets = _prune(dense, method, target, calibration, seed, device, progress)
+    model, notes, targets = _prune(dense, method, target, calibration, seed, device, progress, facts or DenseFacts())
     return PrunedCell(model, verify_pruned(dense, model, target, method.header.group, targets), notes)
 
 
@@ -65,7 +70,7 @@ def prune_copy(
     progress: Progress = lambda done, total: None,
 ) -> tuple[nn.Module, list[str]]:
     """`prune_cell` without the verification: the pruned copy and the notes, for those who look for themselves."""
-    model, notes, _ = _prune(dense, method, target, calibration, seed, device, progress)
+    model, notes, _ = _prune(dense, method, target, calibration, seed, device, progress, DenseFacts())
     return model, notes
 
 
@@ -78,16 +83,18 @@ def _prune(
     seed: int,
     device: torch.device | str,
     progress: Progress,
+    facts: DenseFacts,
 ) -> tuple[nn.Module, list[str], dict[str, Target]]:
     """The pruned copy, the notes, and the target of each linear that was to be pruned."""
     if target.pattern not in method.header.patterns:
         raise PrunebenchError(f"{method.name} does not do {target.label}: its patterns are {method.header.patterns}")
     model = copy.deepcopy(dense)
     device = torch.device(device)
-    targets, notes = linear_targets(model, method.framework, target, calibration, device)
+    targets, notes = linear_targets(model, method.framework, target, calibration, device, facts)
+    said: list[str] = []
 
     def note(text: object) -> None:
-        notes.append(encodable(text))  # whatever a method says: it is written into the record
+        said.append(encodable(text))  # whatever a method says: it is written into the record
 
     if method.kind == "model":
         call_with_extras(
@@ -96,13 +103,17 @@ def _prune(
             model, calibration, target,
         )  # fmt: skip
     elif method.kind in ("score", "layer"):
-        gradients = dense_gradients(model, calibration, device) if "gradients" in method.header.needs else {}
+        gradients: dict[str, WeightGradients] = {}
+        if "gradients" in method.header.needs:
+            gradients = facts.once("gradients", lambda: dense_gradients(model, calibration, device))
         needs = [need for need in method.header.needs if need != "gradients"]
         prune = _LinearPruner(method, targets, gradients, seed, note)
         prune_blocks(model, calibration, needs, prune, device, progress)
     else:
         raise PrunebenchError(f"{method.name} defines score_units, and unit pruning is not part of this version")
-    return model, notes, targets
+    if len(said) > _NOTES:
+        said[_NOTES:] = [f"and {len(said) - _NOTES} more notes"]
+    return model, notes + said, targets
 
 
 @dataclass(frozen=True)

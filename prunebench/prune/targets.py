@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from prunebench.engine.allocation.alphapruning import alphapruning
+from prunebench.engine.allocation import alphapruning, owl
 from prunebench.engine.allocation.fit import fit_counts, fit_sparsities
-from prunebench.engine.allocation.owl import owl
+from prunebench.engine.shared import DenseFacts
 from prunebench.errors import NotApplicable, PrunebenchError
 from prunebench.models.linear import LinearView, block_linears
 from prunebench.plugins.variants import FrameworkParams
@@ -14,13 +14,19 @@ from prunebench.targets import Target
 
 @torch.no_grad()
 def linear_targets(
-    model: nn.Module, framework: FrameworkParams, target: Target, calibration: Tensor, device: torch.device
+    model: nn.Module,
+    framework: FrameworkParams,
+    target: Target,
+    calibration: Tensor,
+    device: torch.device,
+    facts: DenseFacts,
 ) -> tuple[dict[str, Target], list[str]]:
     """The target of each linear to be pruned, by name, and notes on how it was come by.
 
     Args:
         model: the dense model; it may move between devices but does not change.
         calibration: (samples, tokens) token ids, read by the OWL allocation.
+        facts: what is known of the dense model; the allocations' measures are kept there.
 
     Raises:
         PrunebenchError: `only` names layers the model does not have.
@@ -39,11 +45,13 @@ def linear_targets(
             raise NotApplicable(f"{target.label} needs a multiple of {target.m} inputs, {view.name} has {columns}")
     targets = [target] * len(blocks)
     if framework.allocation != "uniform" and target.pattern in ("unstructured", "n:m"):
-        if framework.allocation == "owl":
-            sparsities = owl(model, chosen, target.sparsity, calibration, device)
-        else:
-            sparsities = alphapruning(chosen, target.sparsity, device)
         sizes = [_weights([block]) for block in chosen]
+        if framework.allocation == "owl":
+            ratios = facts.once("outlier ratios", lambda: owl.outlier_ratios(model, chosen, calibration, device))
+            sparsities = owl.spread(ratios, target.sparsity)
+        else:
+            exponents = facts.once("tail exponents", lambda: alphapruning.tail_exponents(chosen, device))
+            sparsities = alphapruning.spread(exponents, sizes, target.sparsity)
         targets = _block_targets(target, sparsities, sizes)
         words = " ".join(each.label if target.m else f"{each.sparsity:.1%}" for each in targets)
         notes.append(f"allocation {framework.allocation}, block by block: {words}")

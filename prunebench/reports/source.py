@@ -73,7 +73,7 @@ class Source:
         return title if isinstance(title, str) and title else name
 
     def cause(self, method: str) -> str:
-        """Why a method failed where it was published, empty if it did not or nobody says so."""
+        """What a method did where it was published, or why it failed there; empty where its header does not say."""
         return str(self._known("methods").get(method, {}).get("cause", ""))
 
     def overlap(self, model: str, dataset: str) -> str:

@@ -30,9 +30,11 @@ def prune_lowest(saliency: Tensor, target: Target, group: str) -> Tensor:
         or int(columns * sparsity) whole columns.
 
     Raises:
-        ContractError: the saliency has NaN, or whole rows or columns are to go N of M.
+        ContractError: the saliency has NaN or no floating-point type, or whole rows or columns are to go N of M.
         NotApplicable: M does not divide the number of inputs.
     """
+    if not saliency.is_floating_point():
+        raise ContractError(f"the saliency is of {saliency.dtype}, and has to be of a floating-point type")
     if saliency.isnan().any():
         raise ContractError(f"the saliency has {int(saliency.isnan().sum())} NaN of {saliency.numel()}")
     rows, columns = saliency.shape

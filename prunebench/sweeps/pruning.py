@@ -3,6 +3,7 @@
 from typing import Any
 
 from prunebench.data.calibration import load_calibration
+from prunebench.engine.shared import DenseFacts
 from prunebench.errors import ContractError
 from prunebench.files import sha256_file
 from prunebench.patches.bits import fingerprint
@@ -21,7 +22,8 @@ class PruneHandler:
     """Prunes copies of the dense model with one method to one target after another.
 
     The reply to a cell holds `sparsity`, `notes`, `patch_sha256` and the costs; its seconds are those of the
-    method with its verification, without storing the patch.
+    method with its verification, without storing the patch, and what it would have taken to find
+    out about the dense model what an earlier cell already had.
     """
 
     def __init__(self, bench: Bench) -> None:
@@ -30,11 +32,13 @@ class PruneHandler:
             keys.calibration_path(bench.sweep), keys.nsamples(bench.config, bench.sweep)
         )
         self._dense = fingerprint(bench.dense)
+        self._facts = DenseFacts()
 
     def attempt(self, cell: dict[str, Any]) -> tuple[Patch, dict[str, Any]]:
         """Prune one cell; the method is imported anew, since it may keep state of its own."""
         bench, target = self._bench, Target.parse(cell["target"])
         bench.clear()
+        self._facts.seconds_saved = 0.0
         policy = Policy.of(bench.config, bench.sweep.seed)
 
         def progress(done: int, total: int) -> None:
@@ -42,8 +46,9 @@ class PruneHandler:
 
         with open_method(bench.sweep.method, bench.config.method_paths, policy) as method, Meter(bench.device) as meter:
             pruned = prune_cell(
-                bench.dense, method, target, self._calibration, bench.sweep.seed, bench.device, progress
+                bench.dense, method, target, self._calibration, bench.sweep.seed, bench.device, progress, self._facts
             )
+        meter.cost["seconds"] += self._facts.seconds_saved
         patch = make_patch(bench.dense, pruned.model)
         if patch.dense != self._dense:
             raise ContractError("the dense model itself was changed; a method may change only the model it is given")

@@ -73,9 +73,13 @@ def test_weights_of_inputs_that_never_fire_go_first():
     assert result.mask.sum() == 160
 
 
-def test_the_parameters_count():
+@pytest.mark.parametrize(
+    ("variant", "iterations", "ramp"),
+    [("iterations=5,ramp=3", 5, 3), ("iterations=5", 5, 5), ("iterations=0,ramp=0", 1, 1)],
+)
+def test_the_parameters_count_and_the_mask_is_complete_in_the_end(variant, iterations, ramp):
     weight, samples = random_weight(8, 32, seed=1), correlated_samples(32, [60, 41], seed=2)
-    result = prune("admm@iterations=5,ramp=3", "Linear", weight, "u50", samples=samples)
-    expected, mask = admm(weight, samples, Pruned(0.5), iterations=5, ramp=3)
+    result = prune(f"admm@{variant}", "Linear", weight, "u50", samples=samples)
+    expected, mask = admm(weight, samples, Pruned(0.5), iterations=iterations, ramp=ramp)
     np.testing.assert_array_equal(result.mask, mask)
     np.testing.assert_allclose(result.weight, expected, rtol=0, atol=1e-3 * np.abs(expected).max())

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from prunebench.errors import PrunebenchError
 from tests.methods.harness import BIASES, KINDS, PRUNED, prune
 from tests.oracles import correlated_samples, lowest, mean_and_variance, random_weight, wanda_norm
 
@@ -83,10 +84,32 @@ def test_the_expected_change_of_the_outputs_shrinks(token):
     assert change[1] < 0.2 * change[0]
 
 
-def test_layers_to_be_skipped_keep_the_mask_of_wanda(weight, samples):
+@pytest.mark.parametrize(
+    ("layer", "attention"),
+    [
+        (ATTENTION, True),
+        ("model.layers.0.mlp.down_proj", False),
+        ("model.decoder.layers.1.self_attn.out_proj", True),
+        ("model.decoder.layers.1.fc1", False),
+        ("transformer.h.2.attn.c_proj", True),
+        ("transformer.h.2.mlp.c_fc", False),
+        ("gpt_neox.layers.0.attention.dense", True),
+    ],
+)
+def test_layers_to_be_skipped_keep_the_mask_of_wanda(layer, attention, weight, samples):
     wanda = prune("wanda", "Linear", weight, "u50", samples=samples).mask
-    np.testing.assert_array_equal(prune("dsnot", "Linear", weight, "u50", samples=samples).mask, wanda)
-    assert (prune("dsnot@skip=none", "Linear", weight, "u50", samples=samples).mask != wanda).any()
+
+    def changed(method):
+        return (prune(method, "Linear", weight, "u50", samples=samples, name=layer).mask != wanda).any()
+
+    assert changed("dsnot") == attention
+    assert changed("dsnot@skip=self_attn") != attention
+    assert changed("dsnot@skip=none")
+
+
+def test_a_part_that_cannot_be_skipped_is_told(weight, samples):
+    with pytest.raises(PrunebenchError, match="skip=atn is none of mlp, self_attn, none"):
+        prune("dsnot@skip=atn", "Linear", weight, "u50", samples=samples)
 
 
 @pytest.mark.parametrize("token", PRUNED)

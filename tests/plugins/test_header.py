@@ -56,7 +56,7 @@ def test_reading_a_header_runs_nothing(tmp_path: Path) -> None:
         ("def prune_layer(layer, inputs, target, alpha): ...", "layer"),
         ("def score_units(module, inputs, alpha): ...", "units"),
         ("def prune_model(model, calibration, target, alpha, generator): ...", "model"),
-        ("def score(weight, inputs, **extras): ...", "score"),
+        ("def score(weight, inputs, alpha, **extras): ...", "score"),
     ],
 )
 def test_the_function_decides_the_kind(tmp_path: Path, function: str, kind: str) -> None:

@@ -3,7 +3,12 @@
 import pytest
 import torch
 
+import prunebench.engine.allocation.alphapruning
+import prunebench.engine.allocation.owl
+import prunebench.prune.cell
+from prunebench.engine.shared import DenseFacts
 from prunebench.errors import ContractError, NotApplicable, PrunebenchError
+from prunebench.models.linear import prunable_linears
 from prunebench.plugins.loader import load_method
 from prunebench.prune.cell import prune_cell
 from prunebench.targets import DENSE, Target
@@ -108,3 +113,35 @@ def test_sixteen_bit_models_keep_their_dtype_and_prune_exactly(dtype):
     cell = prune_cell(tiny_model("llama", dtype=dtype), load_method("sparsegpt", ["methods"]), HALF, random_ids())
     assert {parameter.dtype for parameter in cell.model.parameters()} == {dtype}
     assert cell.sparsity.measured == pytest.approx(0.5, abs=1e-3)
+
+
+def test_of_many_notes_a_few_are_kept_and_the_others_counted(tmp_path):
+    body = "def score(weight, inputs, layer, note):\n    note('seen')\n    return weight.abs()"
+    cell = prune_cell(tiny_model("llama"), _method(tmp_path, body), HALF, random_ids())
+    linears = len(prunable_linears(tiny_model("llama")))
+    assert len(cell.notes) == 9
+    assert cell.notes[0].endswith(": seen")
+    assert cell.notes[-1] == f"and {linears - 8} more notes"
+
+
+def test_a_saliency_of_no_float_type_breaks_the_contract(tmp_path):
+    method = _method(tmp_path, "def score(weight, inputs):\n    return weight > 0")
+    with pytest.raises(ContractError, match=r"saliency is of torch\.bool"):
+        prune_cell(tiny_model("llama"), method, HALF, random_ids())
+
+
+@pytest.mark.parametrize("spec", ["gblm", "wanda@allocation=owl", "wanda@allocation=alphapruning"])
+def test_what_is_known_of_the_dense_model_is_found_out_once_and_changes_nothing(spec, monkeypatch):
+    dense, ids, facts = tiny_model("llama"), random_ids(), DenseFacts()
+    method = load_method(spec, ["methods"])
+    alone = [prune_cell(dense, method, Target.parse(token), ids).model for token in ("u50", "u70")]
+    first = prune_cell(dense, method, Target.parse("u50"), ids, facts=facts).model
+    assert facts.seconds_saved == 0
+    for module in (prunebench.prune.cell, prunebench.engine.allocation.owl, prunebench.engine.allocation.alphapruning):
+        for name in ("dense_gradients", "outlier_ratio", "tail_exponent"):
+            monkeypatch.setattr(module, name, None, raising=False)
+    second = prune_cell(dense, method, Target.parse("u70"), ids, facts=facts).model
+    assert facts.seconds_saved > 0
+    for ours, expected in zip((first, second), alone, strict=True):
+        for name, tensor in expected.state_dict().items():
+            assert torch.equal(ours.state_dict()[name], tensor), name

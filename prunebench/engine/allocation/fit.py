@@ -12,13 +12,12 @@ def fit_sparsities(wished: list[float], sizes: list[int], mean: float, highest: 
     Args:
         wished: sparsity of each block, any real numbers.
         sizes: weights of each block.
-        mean: the sparsity all blocks together are to have, in [0, 1).
-        highest: what no block exceeds, unless `mean` itself does.
+        mean: the sparsity all blocks together are to have, in [0, highest].
+        highest: what no block exceeds.
 
     Returns:
         Sparsities in [0, highest], equal to `wished` where those are possible and have this mean already.
     """
-    highest = max(highest, mean)
 
     def shifted(by: float) -> list[float]:
         return [min(max(wish + by, 0.0), highest) for wish in wished]

@@ -11,10 +11,10 @@ OUTLIER = 5.0  # M: an outlier is this many times the mean
 SPREAD = 0.08  # lambda: sparsities lie within twice this of each other
 
 
-def owl(
-    model: nn.Module, blocks: list[list[LinearView]], sparsity: float, calibration: Tensor, device: torch.device
+def outlier_ratios(
+    model: nn.Module, blocks: list[list[LinearView]], calibration: Tensor, device: torch.device
 ) -> list[float]:
-    """The sparsity of each block, with the mean `sparsity` (not yet clamped to what is possible).
+    """The outlier ratio of each block.
 
     Args:
         model: the dense model.
@@ -35,7 +35,7 @@ def owl(
         ratios.append(outlier_ratio([scores.pop(view.name) for view in blocks[done - 1]]))
 
     prune_blocks(model, calibration, ["input_sq_norm"], keep, device, count)
-    return spread(ratios, sparsity)
+    return ratios
 
 
 def outlier_ratio(scores: list[Tensor], outlier: float = OUTLIER) -> float:
@@ -46,7 +46,10 @@ def outlier_ratio(scores: list[Tensor], outlier: float = OUTLIER) -> float:
 
 
 def spread(ratios: list[float], sparsity: float, width: float = SPREAD) -> list[float]:
-    """Map outlier ratios linearly to sparsities: the highest gets the least, 2 * width below the lowest's."""
+    """Map outlier ratios linearly to sparsities: the highest gets the least, 2 * width below the lowest's.
+
+    Their mean is `sparsity`; they are not yet clamped to what is possible.
+    """
     low, high = min(ratios), max(ratios)
     if high == low:
         return [sparsity] * len(ratios)

@@ -113,25 +113,29 @@ def _judge(
 ) -> Point:
     values = {method: value(method, target) for method in claim.methods}
     found = {method: value.number for method, value in values.items()}
-    steps = [_compare(found[first], relation, found[second], claim) for first, relation, second in claim.steps]
+    steps = [
+        _compare(found[first], relation, found[second], claim, tied((first, second), target))
+        for first, relation, second in claim.steps
+    ]
     holds = False if False in steps else None if None in steps else True
     numbers = ", ".join(f"{method} {_in_words(values[method], claim)}" for method in claim.methods)
     together = any(tied((first, second), target) for first, _, second in claim.steps)
     return Point(target, holds, numbers, together and holds is not None)
 
 
-def _compare(first: float | None, relation: str, second: float | None, claim: Claim) -> bool | None:
+def _compare(first: float | None, relation: str, second: float | None, claim: Claim, tied: bool) -> bool | None:
+    """None where a number is missing. Two that no test separates are each at least as good as the other."""
     if first is None or second is None:
         return None
     match relation:
         case "<":
             return first < second
         case "<=":
-            return first <= second
+            return tied or first <= second
         case ">":
             return first > second
         case ">=":
-            return first >= second
+            return tied or first >= second
         case "<<":
             return first * claim.factor <= second and first < inf
         case ">>":

@@ -5,8 +5,8 @@ on a logarithmic scale from random pruning (0) to the dense model (100):
 
     score = 100 * mean over levels of max(0, ln(ppl_random / ppl) / ln(ppl_random / ppl_dense))
 
-over the levels at which both the method and random pruning were run. A failed cell counts 0, and so does one
-that is no better than random pruning.
+over the levels at which both the method and random pruning were run, and random pruning is worse than the dense
+model and finite. A failed cell counts 0, and so does one that is no better than random pruning.
 """
 
 from collections.abc import Iterable

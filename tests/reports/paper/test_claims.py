@@ -53,7 +53,9 @@ def test_what_the_paired_test_does_not_separate_is_marked(tmp_path: Path) -> Non
         ("dense << random", True),
         ("dense << wanda", False),
         ("random >> dense", True),
-        ("wanda >= random", False),
+        ("wanda >= random", True),  # one rank: no test separates them
+        ("wanda > random", False),
+        ("dense >= wanda", False),
         ("dense ~ near", True),
         ("dense ~ wanda", False),
         ("dense < broken", None),
