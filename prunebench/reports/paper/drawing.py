@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ from prunebench.reports.source import Source
 from prunebench.targets import Target
 
 _MARKERS = "os^DvP*X"
-_HIGHEST = 1e7  # perplexities beyond say no more than "broken"
+_HIGHEST = 1e9  # perplexities beyond say no more than "broken"; they are drawn at the upper edge
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One series as numbers, NaN where there is none."""
+    """One series as numbers, NaN where there is none; a perplexity that is not finite is infinite."""
 
     series: Series
     ours: list[float]
@@ -44,7 +44,7 @@ class Plotted:
     @property
     def has_published(self) -> bool:
         """Whether the paper's numbers behind it are known."""
-        return any(isfinite(value) for curves in self.panels for curve in curves for value in curve.published)
+        return any(not isnan(value) for curves in self.panels for curve in curves for value in curve.published)
 
 
 def plot_figures(paper: Paper, folder: Path, measured: Measured) -> list[Plotted]:
@@ -64,7 +64,7 @@ def plot_figures(paper: Paper, folder: Path, measured: Measured) -> list[Plotted
 def _curve(series: Series, figure: Figure, model: str, measured: Measured, published: Published) -> Curve:
     ours = [measured.value(model, series.method, token, "perplexity").number for token in figure.targets]
     theirs = [number_of(published.at(figure.model, series.method, token, "perplexity")) for token in figure.targets]
-    return Curve(series, [_finite(value) for value in ours], [_finite(value) for value in theirs])
+    return Curve(series, [nan if v is None else v for v in ours], [nan if v is None else v for v in theirs])
 
 
 def draw(source: Source, plotted: Plotted, ink: str = "black") -> Drawing:
@@ -83,13 +83,15 @@ def draw(source: Source, plotted: Plotted, ink: str = "black") -> Drawing:
         ax.set_xlabel("pruned level (%)")
         ax.set_title(panel.title, fontsize=9)
     axes[0].set_ylabel("perplexity (log scale)")
-    shown = [value for curves in plotted.panels for curve in curves for value in (*curve.ours, *curve.published)]
+    every = (value for curves in plotted.panels for curve in curves for value in (*curve.ours, *curve.published))
+    shown = [value for value in every if not isnan(value)]
     if any(value > _HIGHEST for value in shown):
-        axes[0].set_ylim(top=_HIGHEST)
-    if not any(isfinite(value) for value in shown):
+        axes[0].set_ylim(min(shown) / 2, _HIGHEST * 2)
+        axes[0].set_ylabel("perplexity (log scale, cut at $10^9$)")
+    if not shown:
         axes[0].text(0.5, 0.5, "not run", transform=axes[0].transAxes, ha="center", va="center")
     _legend(drawing, plotted, looks, ink)
-    title = f"{figure.title}: {_model_words(source, plotted)}"
+    title = f"{figure.title}\n{_model_words(source, plotted)}"
     drawing.suptitle(title.replace("$", r"\$"), fontsize=10)
     return drawing
 
@@ -105,7 +107,7 @@ def _looks(plotted: Plotted) -> dict[str, dict[str, Any]]:
 
 def _line(ax: Axes, x: Sequence[float], y: Sequence[float], **look: Any) -> None:
     """The points there are, joined: a level that was not run leaves no hole."""
-    points = [(place, value) for place, value in zip(x, y, strict=True) if isfinite(value)]
+    points = [(place, min(value, _HIGHEST)) for place, value in zip(x, y, strict=True) if not isnan(value)]
     if points:
         ax.plot(*zip(*points, strict=True), **look)
 
@@ -117,7 +119,7 @@ def _legend(drawing: Drawing, plotted: Plotted, looks: dict[str, dict[str, Any]]
     if not plotted.has_published:
         del kinds["published"]
     labels = [name.replace("$", r"\$") for name in (*found, *kinds)]
-    drawing.legend([*found.values(), *kinds.values()], labels, loc="outside right upper")
+    drawing.legend([*found.values(), *kinds.values()], labels, loc="outside right center")
 
 
 def _model_words(source: Source, plotted: Plotted) -> str:
@@ -127,7 +129,3 @@ def _model_words(source: Source, plotted: Plotted) -> str:
     if not plotted.model:
         return f"{asked} (not run)"
     return f"{source.title('models', plotted.model)} stands in for {asked}"
-
-
-def _finite(value: float | None) -> float:
-    return value if value is not None and isfinite(value) else nan
