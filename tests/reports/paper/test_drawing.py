@@ -1,6 +1,7 @@
 """The curves of a paper's figures."""
 
-from math import isnan
+from dataclasses import replace
+from math import inf, isnan
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,15 @@ def test_the_published_curve_is_dashed_beside_ours_on_a_log_axis(plotted: Plotte
     assert axes.get_yscale() == "log"
 
 
-def test_an_absurd_perplexity_leaves_the_others_readable(plotted: Plotted, source: Source) -> None:
-    (axes,) = draw(source, plotted).axes
-    assert axes.get_ylim()[1] == pytest.approx(1e7)
+@pytest.mark.parametrize("absurd", [1e12, inf])
+def test_an_absurd_perplexity_is_drawn_at_the_edge(absurd: float, plotted: Plotted, source: Source) -> None:
+    ((curve,),) = plotted.panels
+    changed = replace(plotted, panels=((replace(curve, ours=[25.0, absurd]),),))
+    (axes,) = draw(source, changed).axes
+    bottom, top = axes.get_ylim()
+    assert list(axes.get_lines()[0].get_ydata()) == [25.0, 1e9]
+    assert bottom < 20 < 1e9 < top
+    assert "cut" in axes.get_ylabel()
 
 
 def test_levels_without_a_number_are_nan(plotted: Plotted) -> None:
