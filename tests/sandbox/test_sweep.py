@@ -5,7 +5,10 @@ import torch
 from safetensors.torch import load_file
 
 from prunebench.results.records import PruneRecord, load_record
+from tests.bwrap import needs_sandbox
 from tests.sweeps.project import LOG, Project
+
+pytestmark = needs_sandbox
 
 MOODY = '''
 """Misbehaves in a way of its own for some targets."""
