@@ -25,7 +25,7 @@ def bits_of(tensor: Tensor) -> np.ndarray:
 
     Shares memory with a contiguous tensor on the CPU and is a copy of any other.
     """
-    flat = tensor.detach().cpu().reshape(-1)
+    flat = tensor.detach().cpu().reshape(-1).contiguous()  # a single column comes out of reshape strided
     return flat.view(_WORDS[tensor.element_size()]).numpy()
 
 
