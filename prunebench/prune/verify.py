@@ -84,7 +84,10 @@ def _state(model: nn.Module) -> list[tuple[str, Tensor]]:
 
 
 def _same_bits(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and torch.equal(a.view(torch.uint8), b.view(torch.uint8))
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    # Flat, because a scalar cannot be seen as its bytes.
+    return torch.equal(a.reshape(-1).view(torch.uint8), b.reshape(-1).view(torch.uint8))
 
 
 def _check_linear(before: LinearView, after: LinearView, target: Target, group: str | None) -> int:
