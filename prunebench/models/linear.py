@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from prunebench.errors import PrunebenchError
 from prunebench.models.architectures import architecture_of
 
 
@@ -47,6 +48,41 @@ class LinearView:
             self.module.bias = nn.Parameter(bias.to(self.weight), requires_grad=False)
         else:
             self.module.bias.copy_(bias)
+
+    def keep(self, rows: Tensor | None = None, columns: Tensor | None = None) -> None:
+        """Make the layer physically smaller: only these outputs and inputs stay, in the order given.
+
+        rows, columns: (kept,) long indices; None keeps all. The layer's own bias follows its rows.
+        """
+        weight, bias = self.weight, self.bias
+        if rows is not None:
+            weight = weight.index_select(0, rows.to(weight.device))
+            if bias is not None:
+                self.module.bias = nn.Parameter(bias.index_select(0, rows.to(bias.device)), requires_grad=False)
+        if columns is not None:
+            weight = weight.index_select(1, columns.to(weight.device))
+        stored = (weight.T if self.transposed else weight).contiguous()
+        self.module.weight = nn.Parameter(stored, requires_grad=False)
+        set_linear_features(self.module, weight.shape[1], weight.shape[0])
+
+
+def linear_features(module: nn.Module) -> tuple[int, int] | None:
+    """(in, out) features as a Linear or Conv1D declares them; None for any other module."""
+    if isinstance(module, nn.Linear):
+        return module.in_features, module.out_features
+    if isinstance(module, Conv1D):
+        return module.nx, module.nf
+    return None
+
+
+def set_linear_features(module: nn.Module, inputs: int, outputs: int) -> None:
+    """Make a Linear or Conv1D declare other in and out features; its tensors are the caller's to replace."""
+    if isinstance(module, nn.Linear):
+        module.in_features, module.out_features = inputs, outputs
+    elif isinstance(module, Conv1D):
+        module.nx, module.nf = inputs, outputs
+    else:
+        raise PrunebenchError(f"cannot resize a {type(module).__name__}; only Linear and Conv1D can be resized")
 
 
 def block_linears(model: nn.Module) -> list[list[list[LinearView]]]:

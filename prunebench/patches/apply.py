@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from prunebench.errors import PrunebenchError, unknown_name
-from prunebench.patches.bits import bits_of, fingerprint, set_linear_features, stored_tensors
+from prunebench.models.linear import set_linear_features
+from prunebench.patches.bits import bits_of, fingerprint, stored_tensors
 from prunebench.patches.format import Entry, Patch
 
 

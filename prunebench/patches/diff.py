@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from prunebench.errors import PrunebenchError
-from prunebench.patches.bits import bits_of, fingerprint, linear_features, stored_tensors
+from prunebench.models.linear import linear_features
+from prunebench.patches.bits import bits_of, fingerprint, stored_tensors
 from prunebench.patches.format import Entry, Patch
 
 _NO_BITS = np.zeros(0, np.uint8)
