@@ -1,5 +1,6 @@
 """Applies a patch to a dense model in place; the result has the pruned model's bits or the call fails."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -57,6 +58,17 @@ def _resize(model: nn.Module, step: dict[str, Any]) -> None:
     set_linear_features(model.get_submodule(step["module"]), step["in"], step["out"])
 
 
+def _count(model: nn.Module, step: dict[str, Any]) -> None:
+    """A number that a module keeps of itself; in its config, which becomes its own, unless the module is the model."""
+    module = model.get_submodule(step["module"])
+    if not step["in"]:
+        setattr(module, step["name"], step["value"])
+        return
+    if module.config is model.config and module is not model:
+        module.config = copy.copy(module.config)
+    setattr(module.config, step["name"], step["value"])
+
+
 def _owner(model: nn.Module, step: dict[str, Any]) -> tuple[nn.Module, str]:
     owner, _, leaf = step["name"].rpartition(".")
     return model.get_submodule(owner), leaf
@@ -83,6 +95,7 @@ def _remove(model: nn.Module, step: dict[str, Any]) -> None:
 
 STEPS: dict[str, Callable[[nn.Module, dict[str, Any]], None]] = {
     "resize": _resize,
+    "count": _count,
     "add_parameter": _add_parameter,
     "add_buffer": _add_buffer,
     "remove": _remove,

@@ -68,6 +68,11 @@ def _steps(
         features = linear_features(module)
         if features is not None and features != linear_features(modules[name]):
             steps.append({"step": "resize", "module": name, "in": features[0], "out": features[1]})
+        if features is None:
+            pairs: list[tuple[str, object, object]] = [("", modules[name], module)]
+            if hasattr(module, "config") and (module is pruned or module.config is not getattr(pruned, "config", None)):
+                pairs.append(("config", modules[name].config, module.config))
+            steps += _recounted(name, pairs)
     parameters = dict(pruned.named_parameters())
     for name, tensor in after.items():
         if name not in before:
@@ -84,6 +89,16 @@ def _steps(
     for name in before.keys() & after.keys():
         _check_resizable(name, pruned, before[name], after[name])
     return steps
+
+
+def _recounted(name: str, pairs: list[tuple[str, object, object]]) -> list[dict[str, Any]]:
+    """Whole numbers that a module keeps of itself, of its heads for example, and reads when it runs."""
+    return [
+        {"step": "count", "module": name, "in": where, "name": key, "value": value}
+        for where, before, after in pairs
+        for key, value in vars(after).items()
+        if type(value) is int and not key.startswith("_") and vars(before).get(key) != value
+    ]
 
 
 def _check_resizable(name: str, pruned: nn.Module, before: Tensor, after: Tensor) -> None:
