@@ -12,7 +12,7 @@ from prunebench.contract import promises
 from prunebench.errors import ContractError, PrunebenchError
 from prunebench.plugins.header import Header
 from prunebench.plugins.loader import Method
-from prunebench.plugins.variants import FrameworkParams
+from prunebench.plugins.variants import framework_params
 
 # After so long a check is broken off, whatever it is checking.
 _SECONDS_PER_CHECK = 60.0
@@ -49,7 +49,7 @@ def run_check(check: Check, method: Method) -> None:
     """
     try:
         with _broken_off_after(_SECONDS_PER_CHECK):
-            check.run(replace(method, framework=FrameworkParams()))
+            check.run(replace(method, framework=framework_params(method.name, {}, method.header)))
     except PrunebenchError:
         raise
     except _OutOfTimeError as error:

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from pydantic import ValidationError
+
 from prunebench.errors import PrunebenchError, unknown_name
-from prunebench.plugins.header import Header, Value
+from prunebench.plugins.header import FRAMEWORK_PARAMS, Header, Value
+from prunebench.plugins.unit_settings import UNIT_KEYS, UnitSettings
 
 Allocation = Literal["uniform", "owl", "alphapruning"]
 ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
@@ -19,24 +22,30 @@ class FrameworkParams:
         nsamples: calibration samples, None for the protocol's number.
         only: prune just the linears whose name ends in one of these; empty for all.
         allocation: how the blocks share the sparsity.
+        units: what is done with the scores of units; the fields above but `nsamples` are not for such methods.
     """
 
     nsamples: int | None = None
     only: tuple[str, ...] = ()
     allocation: Allocation = "uniform"
+    units: UnitSettings = UnitSettings()
 
 
 def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> FrameworkParams:
     """Read them from a variant's values; those of the method itself are left aside.
 
     Raises:
-        PrunebenchError: a value makes no sense, or the method is not one that prunes linear by linear.
+        PrunebenchError: a value makes no sense, or is not for a method of this kind.
     """
     nsamples, only, allocation = (values.get(key) for key in ("nsamples", "only", "allocation"))
     if nsamples is not None and (type(nsamples) is not int or nsamples < 1):
         raise PrunebenchError(f"method {spec!r}: nsamples is a number of calibration sequences, 1 or more")
-    for key in ("only", "allocation"):
-        if key in values and header.kind not in ("score", "layer"):
+    if header.kind == "units":
+        return FrameworkParams(nsamples, units=_unit_settings(spec, values, header))
+    for key in FRAMEWORK_PARAMS:
+        if key in values and key not in ("nsamples", "only", "allocation"):
+            raise PrunebenchError(f"method {spec!r}: {key} is for methods that define score_units")
+        if key in values and key != "nsamples" and header.kind == "model":
             raise PrunebenchError(f"method {spec!r}: {key} is for methods that define score or prune_layer")
     names = tuple(str(only).split("+")) if only is not None else ()
     if "" in names:
@@ -45,3 +54,15 @@ def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> 
         raise unknown_name("allocation", str(allocation), ALLOCATIONS, f"method {spec!r}")
     chosen = next((known for known in ALLOCATIONS if known == allocation), ALLOCATIONS[0])
     return FrameworkParams(nsamples, names, chosen)
+
+
+def _unit_settings(spec: str, values: Mapping[str, Value], header: Header) -> UnitSettings:
+    defaults = header.units or UnitSettings()
+    chosen = {key: value for key, value in values.items() if key in UNIT_KEYS}
+    try:
+        return UnitSettings.model_validate(defaults.model_dump() | chosen)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        message = first["msg"].removeprefix("Value error, ")
+        raise PrunebenchError(f"method {spec!r}: {key}={chosen.get(key)}: {message[0].lower()}{message[1:]}") from error

@@ -55,17 +55,37 @@ class Cost(_Record):
     peak_device_bytes: int = 0
 
 
+class Size(_Record):
+    """Parameters, tied ones counted once; `embeddings` are the tables of tokens and positions, and an untied head."""
+
+    parameters: int
+    embeddings: int
+    dense_parameters: int
+    dense_embeddings: int
+
+    @property
+    def effective(self) -> float:
+        """The share of all parameters that is gone."""
+        return 1 - self.parameters / self.dense_parameters
+
+    @property
+    def effective_without_embeddings(self) -> float:
+        """The share that is gone of the parameters that are not embeddings."""
+        return 1 - (self.parameters - self.embeddings) / (self.dense_parameters - self.dense_embeddings)
+
+
 class Sparsity(_Record):
-    """Zeros over prunable weights, counted by the harness.
+    """Zeros over prunable weights, counted by the harness; of structured pruning, weights that are no longer there.
 
     `newly` counts only weights the method zeroed (a dense model may hold zeros of its own);
-    `blocks` has the measured sparsity of each decoder block, in order.
+    `blocks` has the measured sparsity of each decoder block, in order; `size` is there where shapes changed.
     """
 
     target: float
     measured: float
     newly: float
     blocks: list[float]
+    size: Size | None = None
 
 
 class _CellRecord(_Record):

@@ -1,0 +1,121 @@
+"""The contract of structured pruning, checked on the finished model: what is gone, and that the rest is as it was."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from prunebench.errors import ContractError
+from prunebench.models.architectures import ARCHITECTURES
+from prunebench.models.linear import LinearView, prunable_linears
+from prunebench.models.units import UnitModule, unit_modules
+from prunebench.prune.verify import check_untouched, same_bits
+from prunebench.results.records import Size, Sparsity
+from prunebench.targets import Target
+
+# How far a whole-model method may be from the target: its steps (a block, a rank) are not known here.
+_WHOLE_MODEL_SLACK = 0.05
+
+
+@torch.no_grad()
+def verify_structured(
+    dense: nn.Module, pruned: nn.Module, target: Target, kept: Mapping[str, Tensor], compensation: str
+) -> Sparsity:
+    """Compare the smaller model with the dense one and measure what is gone.
+
+    Args:
+        kept: (units,) bool for every depth-2 module by name. Empty for a method that changed the model as it liked:
+            then only finiteness and the share of the weights that is gone are checked.
+        compensation: `bias` may have changed the biases of the exits, `least_squares` their weights.
+
+    Returns:
+        `measured` is the share of the weights of the blocks' matrices that is gone.
+
+    Raises:
+        ContractError: non-finite values, changes outside the linears of depth-2 modules, kept weights that are not the
+            dense model's bit by bit, or a wrong number of weights removed. The message names the first offender.
+    """
+    for name, tensor in pruned.state_dict().items():
+        if not tensor.isfinite().all():
+            raise ContractError(f"{name} has NaN or infinite values after pruning")
+    slack = _WHOLE_MODEL_SLACK
+    if kept:
+        check_untouched(dense, pruned, set(prunable_linears(dense)), resized=True)
+        after = prunable_linears(pruned)
+        blocks = unit_modules(dense)
+        for module in [module for block in blocks for module in block]:
+            _check_module(module, after, kept[module.name], compensation)
+        # One unit of each block, of its finer kind: what whole units leave over.
+        slack = sum(min(module.unit_weights for module in block) for block in blocks) / sum(_weights(dense))
+    before, now = _weights(dense), _weights(pruned)
+    measured = 1 - sum(now) / sum(before)
+    if abs(measured - target.sparsity) > slack:
+        raise ContractError(
+            f"{measured:.2%} of the weights in decoder blocks are gone where the target {target.token} asks for "
+            f"{target.sparsity:.0%}"
+        )
+    return Sparsity(
+        target=target.sparsity,
+        measured=measured,
+        newly=measured,
+        # A method that drops whole blocks leaves none to compare with.
+        blocks=[1 - n / b for n, b in zip(now, before, strict=True)] if len(now) == len(before) else [],
+        size=measured_size(dense, pruned),
+    )
+
+
+def measured_size(dense: nn.Module, pruned: nn.Module) -> Size:
+    """The parameters of both models."""
+    return Size(
+        parameters=sum(parameter.numel() for parameter in pruned.parameters()),
+        embeddings=_embeddings(pruned),
+        dense_parameters=sum(parameter.numel() for parameter in dense.parameters()),
+        dense_embeddings=_embeddings(dense),
+    )
+
+
+def _embeddings(model: nn.Module) -> int:
+    tables = [module for module in model.modules() if isinstance(module, nn.Embedding)]
+    head = model.get_output_embeddings()  # type: ignore[operator]
+    unique = {id(parameter): parameter for module in [*tables, head] for parameter in module.parameters()}
+    return sum(parameter.numel() for parameter in unique.values())
+
+
+def _weights(model: nn.Module) -> list[int]:
+    """The weights in the matrices of each block, be they the linears of the architecture or others in their place."""
+    return [
+        sum(parameter.numel() for parameter in block.parameters() if parameter.dim() == 2)
+        for _, block in ARCHITECTURES[model.config.model_type].blocks(model)
+    ]
+
+
+def _check_module(before: UnitModule, after: Mapping[str, LinearView], kept: Tensor, compensation: str) -> None:
+    for name, linear in before.linears.items():
+        if linear is before.output:
+            continue
+        rows = torch.cat([rows[kept].flatten() for view, rows in before.rows.values() if view.name == name])
+        rows = rows.sort().values
+        _check(name, "weight", linear.weight[rows], after[name].weight)
+        _check(name, "bias", None if linear.bias is None else linear.bias[rows], after[name].bias)
+    output, now = before.output, after[before.output.name]
+    wanted = output.weight[:, before.columns[kept].flatten()]
+    touched = not kept.all()
+    if compensation == "least_squares" and touched:
+        if now.weight.shape != wanted.shape:
+            raise ContractError(f"{output.name} is {tuple(now.weight.shape)} where {tuple(wanted.shape)} is left")
+    else:
+        _check(output.name, "weight", wanted, now.weight)
+    if compensation != "bias" or not touched:
+        _check(output.name, "bias", output.bias, now.bias)
+
+
+def _check(name: str, part: str, wanted: Tensor | None, found: Tensor | None) -> None:
+    if wanted is None or found is None:
+        if wanted is not found:
+            raise ContractError(f"the {part} of {name} was {'added' if wanted is None else 'removed'}")
+        return
+    if not same_bits(wanted, found):
+        raise ContractError(
+            f"the {part} of {name} {tuple(found.shape)} is not what the units that stay had in the dense model, "
+            f"{tuple(wanted.shape)}"
+        )
