@@ -1,4 +1,4 @@
-"""Magnitude of what a unit writes: the columns of o and down by their L2 norm. An et al., AAAI 2024, arXiv 2312.11983."""
+"""Mag-sp: the L2 norm of what a unit writes, its columns of o or down. An et al., AAAI 2024, arXiv 2312.11983."""
 
 METHOD = {
     "title": "Mag-sp",

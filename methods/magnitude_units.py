@@ -12,5 +12,5 @@ METHOD = {
 
 
 def score_units(module, inputs, p):
-    """The sum of |w|^p over everything that goes with a unit: q, k, v and o, or gate, up and down.  Returns (units,)."""
+    """The sum of |w|^p over all that goes with a unit: q, k, v and o, or gate, up and down.  Returns (units,)."""
     return sum(tensor.weight.abs().pow(p).sum((1, 2)) for tensor in module.tensors)

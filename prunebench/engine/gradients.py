@@ -10,13 +10,10 @@ from prunebench.engine.statistics import TaylorGradients, WeightGradients
 from prunebench.errors import PrunebenchError
 from prunebench.models.linear import LinearView, prunable_linears
 
-
 Sums = TypeVar("Sums", WeightGradients, TaylorGradients)
 
 
-def dense_gradients(
-    model: nn.Module, calibration: Tensor, device: torch.device, kind: type[Sums]
-) -> dict[str, Sums]:
+def dense_gradients(model: nn.Module, calibration: Tensor, device: torch.device, kind: type[Sums]) -> dict[str, Sums]:
     """One backward pass per sample through the dense model; its weights do not change.
 
     The loss is the mean cross-entropy of a sample's next tokens. The backward pass itself takes their sum,
@@ -56,7 +53,9 @@ def dense_gradients(
     return sums
 
 
-def _accumulate(view: LinearView, sums: WeightGradients | TaylorGradients, tokens: int) -> torch.utils.hooks.RemovableHandle:
+def _accumulate(
+    view: LinearView, sums: WeightGradients | TaylorGradients, tokens: int
+) -> torch.utils.hooks.RemovableHandle:
     """Add each sample's gradient of a weight to its sums as soon as it is there, and let it go."""
     parameter = view.module.get_parameter("weight").requires_grad_(True)
 

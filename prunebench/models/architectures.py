@@ -151,9 +151,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             _plain("mlp.dense_4h_to_h"),
         ),
         (
-            DepthTwo(
-                "attention", {"attention.query_key_value": ("q", "k", "v")}, "attention.dense", interleaved=True
-            ),
+            DepthTwo("attention", {"attention.query_key_value": ("q", "k", "v")}, "attention.dense", interleaved=True),
             DepthTwo("mlp", {"mlp.dense_h_to_4h": ("up",)}, "mlp.dense_4h_to_h"),
         ),
     ),

@@ -109,29 +109,21 @@ class UnitModule:
         Raises:
             PrunebenchError: the module has no such role.
         """
-        if role == OUT:
-            pick, linear, index = self._columns_of, self.output, self.columns
-        elif role in self.rows:
-            pick, (linear, index) = self._rows_of, self.rows[role]
-        else:
-            roles = ", ".join([*self.rows, OUT])
-            raise PrunebenchError(f"{self.name} has no {role!r}; it has {roles}")
-        gradients = self.gradients.get(linear.name, (None, None))
-        grad, grad_sq = (None if g is None else pick(g.to(linear.weight.device), index) for g in gradients)
-        return UnitTensor(role, pick(linear.weight, index), grad, grad_sq)
+        if role not in (*self.rows, OUT):
+            raise PrunebenchError(f"{self.name} has no {role!r}; it has {', '.join([*self.rows, OUT])}")
+        linear, index = (self.output, self.columns) if role == OUT else self.rows[role]
+
+        def of_units(matrix: Tensor) -> Tensor:
+            matrix = matrix.to(linear.weight.device)
+            return (matrix.T if role == OUT else matrix)[index.to(matrix.device)].float()
+
+        gradients = [of_units(gradient) for gradient in self.gradients.get(linear.name, ())]
+        return UnitTensor(role, of_units(linear.weight), *gradients)
 
     @property
     def tensors(self) -> Iterator[UnitTensor]:
         """All that is coupled, one after another: the roles of the entrance, then `out`."""
         return (self.tensor(role) for role in [*self.rows, OUT])
-
-    @staticmethod
-    def _rows_of(weight: Tensor, rows: Tensor) -> Tensor:
-        return weight[rows.to(weight.device)].float()
-
-    @staticmethod
-    def _columns_of(weight: Tensor, columns: Tensor) -> Tensor:
-        return weight.T[columns.to(weight.device)].float()
 
 
 def unit_modules(model: PreTrainedModel) -> list[list[UnitModule]]:

@@ -1,7 +1,7 @@
 """The part of a variant that the framework reads itself: `wanda@only=o_proj,allocation=owl,nsamples=32`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from pydantic import ValidationError
@@ -28,7 +28,7 @@ class FrameworkParams:
     nsamples: int | None = None
     only: tuple[str, ...] = ()
     allocation: Allocation = "uniform"
-    units: UnitSettings = UnitSettings()
+    units: UnitSettings = field(default_factory=UnitSettings)
 
 
 def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> FrameworkParams:

@@ -55,7 +55,7 @@ def prune_units(
     chosen = _chosen(blocks, settings)
     budget = target.sparsity * sum(module.units * module.unit_weights for block in blocks for module in block)
     score = _Scorer(method, target, _gradients(model, method, calibration, device, facts), seed, note)
-    needs = [need for need in method.header.needs if need != "gradients"]
+    needs: list[str] = [need for need in method.header.needs if need != "gradients"]
     repair_needs = _COMPENSATION_NEEDS[settings.compensation]
 
     gone: dict[str, Tensor] = {}

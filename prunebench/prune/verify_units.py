@@ -1,6 +1,7 @@
 """The contract of structured pruning, checked on the finished model: what is gone, and that the rest is as it was."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -85,8 +86,13 @@ def _weights(model: nn.Module) -> list[int]:
     """The weights in the matrices of each block, be they the linears of the architecture or others in their place."""
     return [
         sum(parameter.numel() for parameter in block.parameters() if parameter.dim() == 2)
-        for _, block in ARCHITECTURES[model.config.model_type].blocks(model)
+        for _, block in ARCHITECTURES[_model_type(model)].blocks(model)
     ]
+
+
+def _model_type(model: nn.Module) -> str:
+    config: Any = model.config
+    return str(config.model_type)
 
 
 def _check_module(before: UnitModule, after: Mapping[str, LinearView], kept: Tensor, compensation: str) -> None:

@@ -16,9 +16,7 @@ def module(index, kind, units, cost):
 
 
 def blocks_of(depth, heads, head_cost, channels, channel_cost):
-    return [
-        [module(i, "attention", heads, head_cost), module(i, "mlp", channels, channel_cost)] for i in range(depth)
-    ]
+    return [[module(i, "attention", heads, head_cost), module(i, "mlp", channels, channel_cost)] for i in range(depth)]
 
 
 def total(blocks):
@@ -29,7 +27,9 @@ def taken(blocks, counts):
     return sum(counts[m.name] * m.unit_weights for block in blocks for m in block)
 
 
-SIZES = st.tuples(st.integers(1, 5), st.integers(2, 12), st.integers(20, 400), st.integers(100, 300), st.integers(1, 12))
+SIZES = st.tuples(
+    st.integers(1, 5), st.integers(2, 12), st.integers(20, 400), st.integers(100, 300), st.integers(1, 12)
+)
 
 
 @settings(max_examples=150, deadline=None)

@@ -89,7 +89,7 @@ def test_only_the_chosen_blocks_and_modules_lose_units():
 
 
 def test_what_is_left_of_the_model_must_be_enough_for_the_target():
-    with pytest.raises(NotApplicable, match="s50 asks for 46080 weights fewer, whole units make it 24384"):
+    with pytest.raises(NotApplicable, match=r"s50 asks for 46080 weights fewer, whole units make it 24384"):
         cell(tiny_model("llama"), "random_units@blocks=1-2", "s50")
     with pytest.raises(NotApplicable, match="blocks=7-9 leaves none of the 3 blocks"):
         cell(tiny_model("llama"), "random_units@blocks=7-9")
@@ -97,7 +97,11 @@ def test_what_is_left_of_the_model_must_be_enough_for_the_target():
 
 @pytest.mark.parametrize("model_type", ["llama", "gpt2"])
 def test_statistics_come_from_the_pruned_or_the_dense_model(tmp_path, model_type):
-    body = "def score_units(module, inputs, note):\n    note(inputs.sq_norm.sum().item())\n    return -torch.arange(module.units).float()"
+    body = """
+def score_units(module, inputs, note):
+    note(inputs.sq_norm.sum().item())
+    return -torch.arange(module.units).float()
+"""
     dense = tiny_model(model_type)
     wanted = {"statistics": "dense"}
 
@@ -138,6 +142,15 @@ def score_units(module, inputs, module_inputs):
         torch.testing.assert_close(gram, entrance.T @ entrance, rtol=1e-4, atol=1e-4)
 
 
+def of_module(model, module, ids):
+    """What one module of the model gives."""
+    outputs = []
+    hook = module.register_forward_hook(lambda _, args, output: outputs.append(output.detach()))
+    model(ids)
+    hook.remove()
+    return outputs[0]
+
+
 @pytest.mark.parametrize("statistics", ["dense", "pruned"])
 def test_bias_compensation_keeps_the_mean_of_the_first_exit(statistics):
     dense, ids = tiny_model("llama"), random_ids()
@@ -146,11 +159,7 @@ def test_bias_compensation_keeps_the_mean_of_the_first_exit(statistics):
     plain = cell(dense, f"random_units@only=mlp,statistics={statistics}", "s30").model
 
     def mean_of_first(model):
-        outputs = []
-        hook = model.model.layers[0].mlp.register_forward_hook(lambda m, args, out: outputs.append(out.detach()))
-        model(ids)
-        hook.remove()
-        return outputs[0].mean((0, 1))
+        return of_module(model, model.model.layers[0].mlp, ids).mean((0, 1))
 
     wanted = mean_of_first(dense)
     torch.testing.assert_close(mean_of_first(pruned), wanted, rtol=1e-3, atol=1e-7)
@@ -166,10 +175,7 @@ def test_least_squares_bring_the_output_nearer_to_the_dense_models(model_type, a
     for compensation in ("none", "least_squares"):
         pruned = cell(dense, f"{spec},compensation={compensation}", "s30").model
         exits = [unit_modules(model)[0][1].output.module for model in (dense, pruned)]
-        outputs = []
-        hooks = [exit_.register_forward_hook(lambda m, args, out: outputs.append(out.detach())) for exit_ in exits]
-        dense(ids), pruned(ids)
-        [hook.remove() for hook in hooks]
+        outputs = [of_module(model, exit_, ids) for model, exit_ in zip((dense, pruned), exits, strict=True)]
         errors.append((outputs[0] - outputs[1]).square().sum().item())
     assert errors[1] < 0.8 * errors[0]
 

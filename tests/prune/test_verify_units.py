@@ -78,12 +78,12 @@ def test_each_compensation_may_change_its_own_part_of_the_exit_and_no_more():
     exit_ = pruned.model.layers[1].mlp.down_proj
     exit_.bias = nn.Parameter(torch.ones(64), requires_grad=False)
     verify_structured(dense, pruned, S30, kept, "bias")
-    with pytest.raises(ContractError, match="bias of .*down_proj was added"):
+    with pytest.raises(ContractError, match=r"bias of .*down_proj was added"):
         verify_structured(dense, pruned, S30, kept, "least_squares")
     exit_.bias = None
     exit_.weight.mul_(1.1)
     verify_structured(dense, pruned, S30, kept, "least_squares")
-    with pytest.raises(ContractError, match="weight of .*down_proj"):
+    with pytest.raises(ContractError, match=r"weight of .*down_proj"):
         verify_structured(dense, pruned, S30, kept, "bias")
 
 
@@ -98,7 +98,7 @@ def test_a_modules_compensation_needs_a_loss():
     dense, pruned, kept = pruned_by_hand()
     exit_ = pruned.model.layers[1].self_attn.o_proj  # it has lost nothing
     exit_.weight.mul_(1.1)
-    with pytest.raises(ContractError, match="weight of .*o_proj"):
+    with pytest.raises(ContractError, match=r"weight of .*o_proj"):
         verify_structured(dense, pruned, S30, kept, "least_squares")
 
 

@@ -1,4 +1,4 @@
-"""How many units each depth-2 module loses, so that all of them together have as many weights as the target asks for."""
+"""Which depth-2 module loses how many units, so that together they have the weights that the target asks for."""
 
 from collections.abc import Mapping, Sequence
 
@@ -80,9 +80,8 @@ def _take(modules: Sequence[UnitModule], scores: Mapping[str, Tensor], budget: f
     """Mark units from the lowest up while they fit; returns how many weights they have."""
     candidates = []
     for order, module in enumerate(modules):
-        values = scores[module.name].tolist()
-        stays = max(range(module.units), key=lambda unit, values=values: (values[unit], unit))
-        candidates += [(values[unit], order, unit) for unit in range(module.units) if unit != stays]
+        of_module = sorted((score, order, unit) for unit, score in enumerate(scores[module.name].tolist()))
+        candidates += of_module[:-1]  # the best one stays
     spent = 0.0
     for _, order, unit in sorted(candidates):
         cost = modules[order].unit_weights
