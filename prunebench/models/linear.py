@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from prunebench.errors import PrunebenchError
 from prunebench.models.architectures import architecture_of
 
 
@@ -63,7 +62,10 @@ class LinearView:
             weight = weight.index_select(1, columns.to(weight.device))
         stored = (weight.T if self.transposed else weight).contiguous()
         self.module.weight = nn.Parameter(stored, requires_grad=False)
-        set_linear_features(self.module, weight.shape[1], weight.shape[0])
+        if self.transposed:
+            self.module.nx, self.module.nf = weight.shape[1], weight.shape[0]
+        else:
+            self.module.in_features, self.module.out_features = weight.shape[1], weight.shape[0]
 
 
 def linear_features(module: nn.Module) -> tuple[int, int] | None:
@@ -73,16 +75,6 @@ def linear_features(module: nn.Module) -> tuple[int, int] | None:
     if isinstance(module, Conv1D):
         return module.nx, module.nf
     return None
-
-
-def set_linear_features(module: nn.Module, inputs: int, outputs: int) -> None:
-    """Make a Linear or Conv1D declare other in and out features; its tensors are the caller's to replace."""
-    if isinstance(module, nn.Linear):
-        module.in_features, module.out_features = inputs, outputs
-    elif isinstance(module, Conv1D):
-        module.nx, module.nf = inputs, outputs
-    else:
-        raise PrunebenchError(f"cannot resize a {type(module).__name__}; only Linear and Conv1D can be resized")
 
 
 def block_linears(model: nn.Module) -> list[list[list[LinearView]]]:

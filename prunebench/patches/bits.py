@@ -22,7 +22,7 @@ def bits_of(tensor: Tensor) -> np.ndarray:
 
     Shares memory with a contiguous tensor on the CPU and is a copy of any other.
     """
-    flat = tensor.detach().cpu().reshape(-1)
+    flat = tensor.detach().cpu().contiguous().reshape(-1)  # reshape alone may give a view with gaps
     return flat.view(_WORDS[tensor.element_size()]).numpy()
 
 
