@@ -35,7 +35,7 @@ class UnitSettings(BaseModel):
     blocks: str = "all"
     statistics: Literal["pruned", "dense"] = "pruned"
     compensation: Literal["none", "bias", "least_squares"] = "none"
-    ridge: float = Field(default=1e-4, ge=0)
+    ridge: float = Field(default=0.1, ge=0)
 
     @field_validator("blocks")
     @classmethod

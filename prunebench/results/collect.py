@@ -93,7 +93,14 @@ def _cell_row(result: CellResult, method: Description) -> Row:
 def _prune_rows(result: CellResult, cell: Row) -> list[Row]:
     record, outcome = result.prune, result.outcome()
     remarks = (outcome[0], "; ".join(record.notes) if outcome[0] == "ok" else outcome[1])
+    size = record.sparsity.size if record.sparsity else None
+    smaller = [
+        ("parameters", "", float(size.parameters)),
+        ("effective_sparsity", "", size.effective),
+        ("effective_sparsity", "without embeddings", size.effective_without_embeddings),
+    ] if size else []  # fmt: skip
     return [
+        *(cell.measured(*measured, outcome) for measured in smaller),
         cell.measured("sparsity", "", record.sparsity.measured if record.sparsity else None, remarks),
         cell.measured("prune_seconds", "", record.cost.seconds, outcome),
         cell.measured("peak_memory_gb", "prune", _memory(record.cost), outcome),

@@ -145,7 +145,7 @@ def _method_digest(path: Path) -> str:
 def _calibrated(config: Config, sweep: Sweep) -> bool:
     """Whether the method sees the calibration tokens or anything made of them; a broken file may, once mended."""
     name, values = parse_variant(sweep.method)
-    if values.get("allocation") == "owl":
+    if values.get("allocation") == "owl" or values.get("compensation", "none") != "none":
         return True
     path = config.method_files[name]
     return _cached_calibrated(path, _states(path))
@@ -168,7 +168,8 @@ def _cached_calibrated(path: Path, states: _States) -> bool:
         header = read_header(path)
     except PrunebenchError:
         return True
-    return bool(header.needs) or header.kind == "model"
+    compensated = header.units is not None and header.units.compensation != "none"
+    return bool(header.needs) or compensated or header.kind == "model"
 
 
 def _dataset_settings(config: Config, kind: Kind) -> dict[str, Any]:

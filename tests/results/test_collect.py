@@ -9,6 +9,7 @@ import pytest
 from prunebench.results.collect import collect, write
 from prunebench.results.expected import expected_pairs
 from prunebench.results.ranking import rank_methods
+from prunebench.results.records import PruneRecord, Size, load_record, save_record
 from tests.results.example import FAILURES, KINDS, METHODS, MODELS, PROMPT, TARGETS, TASKS, TEXTS, make_run
 
 COLUMNS = [
@@ -218,6 +219,21 @@ def test_a_diverged_perplexity_keeps_a_finite_value_and_loses_an_infinite_one(tm
 def test_remarks_on_the_pruning_are_kept(frame):
     row = one(frame, model="opt-tiny", method="sparsegpt", target="u60", metric="sparsity")
     assert (row["status"], row["reason"]) == ("ok", "damping raised to 0.1 in 2 layers")
+
+
+def test_a_model_that_became_smaller_has_its_size(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("s20",), models=("opt-tiny",))
+    path = tmp_path / run.cells[-1].sweep.prune_record("s20")
+    record = load_record(path, PruneRecord)
+    size = Size(parameters=900, embeddings=100, dense_parameters=1000, dense_embeddings=100)
+    save_record(path, record.model_copy(update={"sparsity": record.sparsity.model_copy(update={"size": size})}))
+    assert load_record(path, PruneRecord).sparsity.size == size
+    frame = run.collect()
+    found = {(row.metric, row.dataset): row.value for row in pick(frame, method="wanda").itertuples()}
+    assert found["parameters", ""] == 900
+    assert found["effective_sparsity", ""] == pytest.approx(0.1)
+    assert found["effective_sparsity", "without embeddings"] == pytest.approx(1 / 9)
+    assert "parameters" not in set(pick(frame, method="dense")["metric"])
 
 
 def test_the_reference_gate_empties_the_model(run):

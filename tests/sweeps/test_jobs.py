@@ -227,3 +227,25 @@ def _wait_until(condition: Any, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"it did not happen in time; {os.getcwd()}"
         time.sleep(0.05)
+
+
+def test_a_model_that_lost_units_is_pruned_stored_and_evaluated(project: Project) -> None:
+    project.use_shipped("flap")
+    project.prune("s20", "s30", method="flap", targets=["s20", "s30"])
+    for target, share in (("s20", 0.2), ("s30", 0.3)):
+        record = prune_record(project, target, "flap")
+        assert (record.status, record.reason) == ("ok", "")
+        assert record.sparsity is not None
+        assert record.sparsity.size is not None
+        assert record.sparsity.measured == pytest.approx(share, abs=0.02)
+        assert 0 < record.sparsity.size.effective < share
+    for kind in ("perplexity", "generation"):
+        project.evaluate("s20", kind=kind, method="flap", targets=["s20"])
+        assert evaluation_record(project, "s20", kind, "flap").status == "ok"
+    dense = load_model(Path(MODEL.format(model=MODEL_NAME)).parent, "float32")
+    method = load_method("flap", ["methods"])
+    ids = load_calibration(keys.calibration_path(project.sweep("flap")))
+    pruned = prune_cell(dense, method, Target.parse("s20"), ids).model
+    windows = load_windows(Path(keys.windows_path(project.sweep("flap"), "text-a")))
+    wanted = perplexity(pruned, windows, "text-a").value
+    assert values(evaluation_record(project, "s20", method="flap"))["text-a"] == pytest.approx(wanted, rel=1e-6)

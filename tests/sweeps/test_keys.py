@@ -95,6 +95,17 @@ def test_an_allocation_made_of_the_calibration_makes_it_count(project: Project) 
     assert "calibration" not in prune_keys(project, "good@allocation=alphapruning")[1]
 
 
+def test_a_compensation_made_of_the_calibration_makes_it_count(project: Project) -> None:
+    project.write_calibration()
+    project.use_shipped("mag_sp")
+    assert "calibration" in prune_keys(project, "mag_sp@compensation=bias")[1]
+    assert "calibration" not in prune_keys(project, "mag_sp@compensation=none")[1]
+    units = '"patterns": ["structured"], "units": {"compensation": "least_squares"},'
+    source = Path("methods/mag_sp.py").read_text().replace('"patterns": ["structured"],', units)
+    project.method("repaired", source)
+    assert "calibration" in prune_keys(project, "repaired")[1]
+
+
 def test_a_method_that_gets_the_whole_model_gets_the_calibration_too(project: Project) -> None:
     _, before = prune_keys(project, "dense")
     project.write_calibration(seed=7)
