@@ -218,8 +218,8 @@ class Claim(Strict):
         claim: in words.
         where: the place in the paper.
         order: method names and relations, `sparsegpt <= wanda < magnitude`; `a << b` is `factor` times apart,
-            `a ~ b` differs by no more than `tolerance` of the smaller one, and `a <= b`
-            also holds where the paired test does not separate them.
+            `a ~ b` differs by no more than `tolerance` of the smaller one, other
+            relations are left open where the paired test does not separate the two.
         references: where the paper's own numbers for it are.
     """
 
