@@ -142,8 +142,12 @@ class _Scorer:
                 f"{self.method.name} returned a score {shape} for the {module.units} units of {module.name}; "
                 "(units,) or (units, parts) is expected"
             )
-        if not score.is_floating_point() or score.isnan().any():
-            raise ContractError(f"{self.method.name} returned a score of {score.dtype} with NaN for {module.name}")
+        if not score.is_floating_point():
+            raise ContractError(f"{self.method.name} returned a score of {score.dtype}, which is no float type")
+        if score.isnan().any():
+            raise ContractError(f"{self.method.name} returned NaN among the scores of {module.name}")
+        if self.method.framework.units.allocation == "global" and score.isinf().any():
+            raise ContractError(f"{self.method.name} returned infinite scores for {module.name}; global compares them")
         return score.cpu()
 
 

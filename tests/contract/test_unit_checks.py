@@ -32,7 +32,7 @@ def plugin(folder: Path, code: str, needs: str) -> Method:
     return load_method("bad", [folder])
 
 
-@pytest.mark.parametrize(("code", "needs"), zip(SOUND, ["", "'input_var'"], strict=True))
+@pytest.mark.parametrize(("code", "needs"), list(zip(SOUND, ["", "'input_var'"], strict=True)))
 def test_sound_methods_pass_every_check(tmp_path: Path, code: str, needs: str) -> None:
     method = plugin(tmp_path, code, needs)
     names = [check.name for check in checks_for(method.header)]

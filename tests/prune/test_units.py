@@ -195,7 +195,7 @@ def test_a_result_does_not_depend_on_what_was_found_out_before(spec):
         ("torch.zeros(3)", r"mine returned a score \(3,\) for the 2 units of model\.layers\.0\.attention"),
         ("None", r"mine returned a score NoneType for the 2 units"),
         ("torch.zeros(module.units, 2, 2)", r"returned a score \(2, 2, 2\)"),
-        ("torch.full((module.units,), torch.nan)", "with NaN for model.layers.0.attention"),
+        ("torch.full((module.units,), torch.nan)", "NaN among the scores of model.layers.0.attention"),
         ("torch.zeros(module.units).bool()", r"a score of torch\.bool"),
     ],
 )
@@ -203,6 +203,15 @@ def test_wrong_scores_are_named(tmp_path, score, message):
     method = written(tmp_path, f"def score_units(module, inputs):\n    return {score}")
     with pytest.raises(ContractError, match=message):
         run(method, tiny_model("llama"))
+
+
+def test_infinite_scores_keep_a_unit_where_scores_are_not_standardised(tmp_path):
+    body = "def score_units(module, inputs):\n    return torch.tensor([torch.inf] + [0.0] * (module.units - 1))"
+    dense = tiny_model("llama")
+    kept = unit_modules(run(written(tmp_path, body), dense, "s50").model)[0][1].tensor("up").weight[0]
+    assert torch.equal(kept, unit_modules(dense)[0][1].tensor("up").weight[0])
+    with pytest.raises(ContractError, match=r"infinite scores for model\.layers\.0\.attention; global"):
+        run(written(tmp_path, body, units={"allocation": "global"}), dense)
 
 
 def test_a_method_that_writes_into_what_it_is_given_changes_nothing(tmp_path):
