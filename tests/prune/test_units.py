@@ -237,3 +237,21 @@ def test_sixteen_bit_models_keep_their_dtype(dtype):
             tiny_model("llama", dtype=dtype), load_method(spec, ["methods"]), Target.parse("s20"), random_ids()
         )
         assert {parameter.dtype for parameter in pruned.model.parameters()} == {dtype}
+
+
+def test_a_whole_model_method_may_remove_units_itself(tmp_path):
+    body = """
+def prune_model(model, calibration, target):
+    from prunebench.models.units import unit_modules
+    from prunebench.sparsity.units import remove_units
+
+    for attention, mlp in unit_modules(model):
+        wanted = target.sparsity * sum(m.units * m.unit_weights for m in (attention, mlp))
+        remove_units(mlp, torch.arange(mlp.units) < round(wanted / mlp.unit_weights))
+"""
+    pruned = run(written(tmp_path, body), tiny_model("gpt_neox"), "s30")
+    assert pruned.sparsity.measured == pytest.approx(0.3, abs=0.01)
+    assert {heads for heads, _ in left(pruned.model)} == {4}
+    body = body.replace("round(wanted", "round(0.5 * wanted")
+    with pytest.raises(ContractError, match=r"15\.\d+% of the weights .* s30 asks for 30%"):
+        run(written(tmp_path, body), tiny_model("gpt_neox"), "s30")
