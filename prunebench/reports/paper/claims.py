@@ -122,12 +122,12 @@ def _judge(
     tied: Callable[[tuple[str, str], str], bool] = lambda methods, target: False,
 ) -> Point:
     values = {method: value(method, target) for method in claim.methods}
-    steps = [
-        TIED
-        if relation != "~" and tied((first, second), target)
-        else _compare(values[first].number, relation, values[second].number, claim)
-        for first, relation, second in claim.steps
-    ]
+    steps = []
+    for first, relation, second in claim.steps:
+        step = _compare(values[first].number, relation, values[second].number, claim)
+        # Closeness needs no test, and what is not far apart is not so because a test cannot separate it.
+        open_ = relation in ("<", "<=", ">", ">=") or (relation in ("<<", ">>") and step == HOLDS)
+        steps.append(TIED if open_ and tied((first, second), target) else step)
     # A step that fails refutes the claim whatever the others; one that is missing or tied leaves it open.
     word = next((word for word in (FAILS, UNKNOWN, TIED) if word in steps), HOLDS)
     return Point(target, word, ", ".join(f"{method} {_in_words(values[method], claim)}" for method in claim.methods))

@@ -66,6 +66,8 @@ def test_it_holds_if_it_does_wherever_it_can_be_decided(tmp_path: Path) -> None:
         ("wanda > random", TIED),
         ("dense >= wanda", FAILS),
         ("wanda ~ random", FAILS),  # a tie is not closeness
+        ("wanda << random", TIED),  # 25 against 1000, and one rank
+        ("random << wanda", FAILS),
         ("dense ~ near", HOLDS),
         ("dense ~ wanda", FAILS),
         ("dense < broken", UNKNOWN),
