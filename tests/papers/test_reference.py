@@ -101,7 +101,7 @@ def test_every_typed_number_of_the_shown_draft_has_its_cell_in_a_table(paper: st
         if table.reference is None:
             continue
         published = read_published(PAPERS / paper, [table.reference])
-        found = [published.at(p.model, p.method, p.target, p.metric) for p in table.places()]
+        found = [published.at(p.model, p.method, p.target, p.quantity) for p in table.places()]
         assert sum(value is not None for value in found) == len(published.rows), name
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from prunebench.config.paper_metrics import Quantity
 from prunebench.config.paper_parts import Reference
 from prunebench.errors import PrunebenchError
 from prunebench.reports.paper.published import number_of, read_published
@@ -22,8 +23,8 @@ def test_an_empty_coordinate_applies_everywhere(tmp_path: Path) -> None:
     text = "model,method,target,metric,published\nm,aigc_01,,status,Error\n"
     folder = write_paper(tmp_path / "small", published=text)
     published = read_published(folder, [Reference(file="table1.csv")])
-    assert published.at("m", "aigc_01", "u50", "status") == "Error"
-    assert published.at("m", "aigc_02", "u50", "status") is None
+    assert published.at("m", "aigc_01", "u50", Quantity("status")) == "Error"
+    assert published.at("m", "aigc_02", "u50", Quantity("status")) is None
 
 
 @pytest.mark.parametrize(
