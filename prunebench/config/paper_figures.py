@@ -79,7 +79,8 @@ class Figure(Strict):
         where = f"series {series.title!r}"
         if self.axis and series.target is None:
             raise ValueError(f"{where}: no target")
-        if self.axis and _X not in series.method + (series.dataset or ""):
+        dataset = self.dataset if series.dataset is None else series.dataset
+        if self.axis and _X not in series.method + dataset:
             raise ValueError(f"{where}: {_X}, the value of the axis, is neither in its method nor in its dataset")
         if not self.axis and series.target is not None:
             raise ValueError(f"{where}: the targets are the axis, so it has none of its own")

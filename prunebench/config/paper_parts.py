@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from prunebench.config.paper_metrics import Accuracy, PaperMetric, Quantity
 from prunebench.config.strict import Strict
 from prunebench.errors import PrunebenchError
-from prunebench.targets import Target
+from prunebench.targets import DENSE, Target
 
 _COORDINATES = ("model", "method", "target", "metric", "dataset")
 _UNORDERED = ("continuation", "status", "score")
@@ -172,6 +172,11 @@ class Table(Strict):
                     yield Place(place.model, "random", token, Quantity("perplexity"))
 
 
+def target_of(method: str, target: str) -> str:
+    """Where a method stands that is compared at a target: the dense model has but its own."""
+    return DENSE.token if method == "dense" else target
+
+
 class Claim(Strict):
     """An ordering the paper claims, at each of some targets of each of some models.
 
@@ -231,4 +236,4 @@ class Claim(Strict):
         for model in self.models:
             for method in self.methods:
                 for token in self.targets:
-                    yield Place(model, method, token, self.quantity)
+                    yield Place(model, method, target_of(method, token), self.quantity)

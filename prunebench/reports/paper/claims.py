@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from prunebench.config.paper import Paper
 from prunebench.config.paper_metrics import Quantity
-from prunebench.config.paper_parts import Claim
+from prunebench.config.paper_parts import Claim, target_of
 from prunebench.config.standins import shown_datasets, shown_methods, shown_models
 from prunebench.reports.paper.measured import NOT_RUN, Measured, Value
 from prunebench.reports.paper.published import Published, read_published
@@ -86,18 +86,20 @@ def judge_claims(paper: Paper, folder: Path, measured: Measured) -> list[Verdict
 def _measured(
     measured: Measured, quantity: Quantity, methods: dict[str, str], model: str, method: str, target: str
 ) -> Value:
-    return measured.value(model, methods.get(method, method), target, quantity)
+    return measured.value(model, methods.get(method, method), target_of(method, target), quantity)
 
 
 def _tied(
     measured: Measured, quantity: Quantity, methods: dict[str, str], model: str, pair: tuple[str, str], target: str
 ) -> bool:
     first, second = (methods.get(method, method) for method in pair)
+    if target_of(first, target) != target_of(second, target):
+        return False  # ranks are those of one target
     return measured.tied(model, (first, second), target, quantity)
 
 
 def _printed(published: Published, claim: Claim, model: str, method: str, target: str) -> Value:
-    number = published.number(model, method, target, claim.quantity)
+    number = published.number(model, method, target_of(method, target), claim.quantity)
     return Value(number, "", NOT_RUN if number is None else "ok")
 
 

@@ -67,7 +67,6 @@ def test_what_the_paired_test_does_not_separate_is_marked(tmp_path: Path) -> Non
 def test_relations(tmp_path: Path, order: str, holds: bool | None) -> None:
     rows: list[tuple[Any, ...]] = [
         *ROWS,
-        ("real", "dense", "u50", "perplexity", "main", 10.0, "ok", ""),
         ("real", "near", "u50", "perplexity", "main", 10.4, "ok", ""),
         ("real", "endless", "u50", "perplexity", "main", "", "diverged", "not finite"),
     ]
