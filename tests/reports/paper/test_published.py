@@ -13,7 +13,21 @@ from tests.reports.paper.small import PUBLISHED, write_paper
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("7.26", 7.26), ("37.70%", 0.377), ("NA", None), ("TBA", None), ("*", None), ("", None), (None, None)],
+    [
+        ("7.26", 7.26),
+        ("37.70%", 0.377),
+        ("NA", None),
+        ("TBA", None),
+        ("69.42 (88%)", 69.42),
+        ("19.0 %", 0.19),
+        ("916 ± 15", 916),
+        ("1.18e+13 (1.15x)", 1.18e13),
+        ("6.7B", None),
+        ("1 2", None),
+        ("*", None),
+        ("", None),
+        (None, None),
+    ],
 )
 def test_printed_values_as_numbers(text: str | None, number: float | None) -> None:
     assert number_of(text) == (pytest.approx(number) if number is not None else None)
