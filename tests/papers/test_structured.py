@@ -1,5 +1,6 @@
 """The papers on structured pruning: their grids, and what their claims say of the papers' own numbers."""
 
+import csv
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from prunebench.config.paper import load_paper
 from prunebench.config.standins import needed_cells
 from prunebench.config.strict import read_yaml
 from prunebench.plugins.header import parse_variant
+from prunebench.reports.paper.build import build_paper
 from prunebench.reports.paper.claims import judge_claims
 from prunebench.reports.paper.measured import Value
 from tests.papers.shipped import ROOT, UNFINISHED, load_shipped
+from tests.papers.test_reference import COUNTS
+from tests.reports.paper.small import write_run
 
 METHODS = {
     "dense", "random_sp", "l1_sp", "l2_sp", "wanda_sp", "llm_pruner", "flap", "greedy_output", "prunenet", "slicegpt",
@@ -107,3 +111,16 @@ def test_prunenet_does_not_beat_slicegpt_on_all_models() -> None:
         (found,) = judge_claims(one, folder, Nothing())  # type: ignore[arg-type]
         verdict[model] = found.in_paper
     assert [model for model, word in verdict.items() if word == "does not hold"] == ["opt-2.7b", "opt-6.7b"]
+
+
+@pytest.mark.parametrize("paper", UNFINISHED)
+def test_the_page_shows_every_published_number_also_without_a_run_of_ours(paper: str, tmp_path: Path) -> None:
+    folder, page = ROOT / "papers" / paper, tmp_path / "out.html"
+    build_paper(folder, *write_run(tmp_path / "run"), page)  # of models that neither paper has
+    shown = 0
+    for name in load_paper(folder).tables:
+        with (tmp_path / "out" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+        assert {line["status"] for line in lines} == {"not run"}
+        shown += sum(bool(line["published"]) for line in lines)
+    assert shown == sum(COUNTS[paper].values())
