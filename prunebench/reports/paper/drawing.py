@@ -106,12 +106,10 @@ def draw(source: Source, plotted: Plotted, ink: str = "black") -> Drawing:
         if metric == "perplexity":
             ax.set_yscale("log")
         if figure.axis and figure.axis.log:
-            ax.set_xscale("log")
+            _log_axis(ax, curves)
         ax.set_xlabel((figure.axis.title if figure.axis else "pruned level (%)").replace("$", r"\$"))
         ax.set_title(panel.title, fontsize=9)
-    how = how_shown(metric)
-    unit = f" ({how.unit})" if how.unit else ""
-    axes[0].set_ylabel("perplexity (log scale)" if metric == "perplexity" else f"{how.title.lower()}{unit}")
+    axes[0].set_ylabel(_measured_words(figure))
     every = (value for curves in plotted.panels for curve in curves for value in (*curve.ours, *curve.published))
     shown = [value for value in every if not isnan(value)]
     if any(value > highest for value in shown):
@@ -123,6 +121,26 @@ def draw(source: Source, plotted: Plotted, ink: str = "black") -> Drawing:
     title = f"{figure.title}\n{_model_words(source, plotted)}"
     drawing.suptitle(title.replace("$", r"\$"), fontsize=10)
     return drawing
+
+
+def _log_axis(ax: Axes, curves: Sequence[Curve]) -> None:
+    """A logarithmic axis whose ticks are the values that were run."""
+    points = [point for curve in curves for point in zip(curve.x, curve.ours, curve.published, strict=True)]
+    ticks = sorted({x for x, *values in points if not all(map(isnan, values))})
+    ax.set_xscale("log")
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_xticks([], minor=True)
+
+
+def _measured_words(figure: Figure) -> str:
+    """What the vertical axis is."""
+    metrics = [series.metric or figure.metric for panel in figure.panels for series in panel.series]
+    words = []
+    for metric in dict.fromkeys(metrics):
+        how = how_shown(metric)
+        unit = "log scale" if metric == "perplexity" else how.unit
+        words.append(f"{how.title.lower()} ({unit})" if unit else how.title.lower())
+    return " / ".join(words)
 
 
 def _looks(plotted: Plotted) -> dict[str, dict[str, Any]]:

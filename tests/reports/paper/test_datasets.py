@@ -142,6 +142,7 @@ def test_a_curve_may_run_over_a_number_in_the_method(tmp_path: Path) -> None:
     assert (list(ours.get_xdata()), list(ours.get_ydata())) == ([4], [pytest.approx(50.0)])  # 8 failed
     assert (axes.get_xscale(), axes.get_yscale(), axes.get_xlabel()) == ("log", "linear", "samples")
     assert axes.get_ylabel() == "average accuracy (%)"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["4"]
 
 
 def test_a_curve_may_run_over_the_dataset(tmp_path: Path) -> None:
