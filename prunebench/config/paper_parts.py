@@ -17,7 +17,7 @@ from prunebench.targets import DENSE, Target
 
 _COORDINATES = ("model", "method", "target", "metric", "dataset")
 _UNORDERED = ("continuation", "status", "score")
-RELATIONS = ("<<", "<=", "<", "~", ">=", ">", ">>")
+RELATIONS = ("<<", "<=", "<", "<~", "~", ">~", ">=", ">", ">>")
 
 
 def _token(text: str) -> str:
@@ -184,8 +184,8 @@ class Claim(Strict):
         claim: in words.
         where: the place in the paper.
         order: method names and relations, `sparsegpt <= wanda < magnitude`; `a << b` is `factor` times apart,
-            `a ~ b` differs by no more than `tolerance` of the smaller one, and `a <= b`
-            also holds where the paired test does not separate them.
+            `a ~ b` differs by no more than `tolerance` of the smaller one, `a <~ b` is below or that near, and
+            `a <= b` also holds where the paired test does not separate them.
         metric, dataset, tasks: what is compared.
         references: where the paper's own numbers for it are.
     """

@@ -42,7 +42,7 @@ def change(layout: dict[str, Any], path: str, value: Any) -> None:
         ("tables.mixed.written.stubs", [], "row 3 has 0 stubs, the table has 1"),
         ("figures.figure1.targets", ["u50", "n2m4"], "target 'n2m4': a figure's axis is unstructured sparsity"),
         ("claims.0.order", "wanda <random", "is not method, relation, method"),
-        ("claims.0.order", "wanda =< random", "'=<' is not one of << <= < ~ >= > >>"),
+        ("claims.0.order", "wanda =< random", "'=<' is not one of << <= < <~ ~ >~ >= > >>"),
         ("claims.0.targets", ["50%"], "target '50%' is not one of"),
         ("tables.Table 9", {}, "tables.Table 9"),
         ("title", None, "title: is missing"),

@@ -80,9 +80,9 @@ REFUTED = {  # claims that the papers' own numbers refute; a claim on several mo
     "greedy-output": {
         "At a higher ratio magnitude yields the better results",
         "On GPT-2 random pruning is weaker than magnitude",
-        "With remedy it beats LLM-Pruner with LoRA in perplexity",
+        "With remedy the second-moment metric beats LLM-Pruner with LoRA in perplexity",
         "The recovery lowers the perplexity of the calibrated model",
-        "On LLaMA-7B it is comparable with FLAP (WikiText2)",
+        "On LLaMA-7B the second-moment metric is at least comparable with FLAP (WikiText2)",
         "Pruning similar heads is better than or comparable with FLAP at 204 heads (WikiText2)",
     },
     "prunenet": {

@@ -154,7 +154,8 @@ def _compare(first: float | None, relation: str, second: float | None, claim: Cl
             return first * claim.factor <= second and first < inf
         case ">>":
             return second * claim.factor <= first and second < inf
-    return first == second or abs(first - second) <= claim.tolerance * min(first, second)
+    near = first == second or abs(first - second) <= claim.tolerance * min(first, second)
+    return near or (relation == "<~" and first < second) or (relation == ">~" and first > second)
 
 
 def _in_words(value: Value, claim: Claim) -> str:

@@ -58,6 +58,12 @@ def test_what_the_paired_test_does_not_separate_is_marked(tmp_path: Path) -> Non
         ("dense >= wanda", False),
         ("dense ~ near", True),
         ("dense ~ wanda", False),
+        ("near <~ dense", True),
+        ("dense <~ wanda", True),
+        ("wanda <~ dense", False),
+        ("wanda >~ dense", True),
+        ("dense >~ wanda", False),
+        ("endless >~ endless", True),
         ("dense < broken", None),
         ("random < dense < broken", False),  # refuted whatever the missing one is
         ("wanda < endless", True),
