@@ -42,10 +42,12 @@ def swap(pruned, saliency, contribution, var, m, cycles, threshold):
     """Change `pruned` (out, in) in place; each weight takes part in one swap at most, and swaps stay in groups of m.
 
     What grows: the pruned weight that makes up for most of the error, measured against its input's variance.
-    What goes: the least salient kept weight, of those whose loss makes up for the error where a row is one group.
+    What goes: the least salient kept weight, of those whose loss makes up for the error where a row is one group;
+    within groups of m it may add to the error, and a row ends before its error changes sign (as in the released code).
     """
     rows, columns = pruned.shape
     error = (contribution * pruned).sum(1)  # what each output lacks, on average
+    side = error.sign()
     growable, prunable = pruned.clone(), ~pruned
     whole_rows = m == columns
     groups = torch.arange(columns, device=pruned.device) // m
@@ -56,10 +58,14 @@ def swap(pruned, saliency, contribution, var, m, cycles, threshold):
         gain, grown = (helps / var).masked_fill(~(growable & room & (helps > 0)), -torch.inf).max(1)
         in_group = groups == groups[grown][:, None]
         cost, gone = saliency.masked_fill(~(losable & in_group), torch.inf).min(1)
+        swapped = contribution.gather(1, torch.stack([gone, grown], 1))
+        after = error + swapped[:, 0] - swapped[:, 1]
         active = (error.abs() > threshold) & (gain > -torch.inf) & (cost < torch.inf)
+        if not whole_rows:
+            active &= after.sign() == side
         if not active.any():
             return
         row, grown, gone = active.nonzero()[:, 0], grown[active], gone[active]
         pruned[row, grown], pruned[row, gone] = False, True
         growable[row, grown], prunable[row, gone] = False, False
-        error[row] += contribution[row, gone] - contribution[row, grown]
+        error[active] = after[active]

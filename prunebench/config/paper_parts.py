@@ -184,8 +184,8 @@ class Claim(Strict):
         claim: in words.
         where: the place in the paper.
         order: method names and relations, `sparsegpt <= wanda < magnitude`; `a << b` is `factor` times apart,
-            `a ~ b` differs by no more than `tolerance` of the smaller one, `a <~ b` is below or that near, and
-            `a <= b` also holds where the paired test does not separate them.
+            `a ~ b` differs by no more than `tolerance` of the smaller one, `a <~ b` is below or that near, and other
+            relations are left open where the paired test does not separate the two.
         metric, dataset, tasks: what is compared.
         references: where the paper's own numbers for it are.
     """

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 import prunebench
 from prunebench.engine.determinism import reset_global_state
 from prunebench.engine.statistics import InputStatistics
-from prunebench.errors import ContractError
+from prunebench.errors import ContractError, PrunebenchError
 from prunebench.judgement import judge
 from prunebench.plugins.loader import import_function
 from prunebench.sandbox.wire import read_message, to_bytes
@@ -155,7 +155,8 @@ def main() -> None:
             else:
                 reply = to_bytes(*caller.call(message, tensors))
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: a method may raise anything
-            os.write(2, "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace"))
+            if not isinstance(error, PrunebenchError):  # whose one sentence says it all
+                os.write(2, "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace"))
             status, reason = judge(error, libraries)
             reply = to_bytes({"status": status, "reason": reason}, {})
         with suppress(Exception):

@@ -32,7 +32,7 @@ class SandboxProcess:
         filter_read, written = os.pipe()
         try:
             with os.fdopen(written, "wb") as pipe:
-                pipe.write(system_call_filter())  # a few hundred bytes, which fit into the pipe
+                pipe.write(system_call_filter())  # two kilobytes, which fit into any pipe
             self._process = subprocess.Popen(
                 sandbox_command(method, policy.limits.scratch_mb << 20, filter_read),
                 env=_environment(policy.threads), pass_fds=[filter_read], bufsize=0,
@@ -65,7 +65,7 @@ class SandboxProcess:
         except MethodFailure as failure:
             reason = f"not ready after {_START_SECONDS:g} s" if failure.status == "timeout" else str(failure)
             raise MethodFailure("error", f"the sandbox did not start: {reason}") from None
-        self._watch.find()
+        self._watch.begin()
 
     def exchange(
         self, message: Mapping[str, Any], tensors: Mapping[str, Tensor], accept: Accept | None = None
@@ -89,6 +89,7 @@ class SandboxProcess:
         """End it: with bubblewrap's own process goes the one it guards, and with that its namespace's every process."""
         self._process.kill()
         self._process.wait()
+        self._watch.close()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             assert stream is not None
             stream.close()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from prunebench.engine.statistics import InputStatistics
-from prunebench.errors import ContractError, MethodFailure, NotApplicable, PrunebenchError
+from prunebench.errors import ContractError, MethodFailure, PrunebenchError
 from prunebench.judgement import one_line
 from prunebench.models.linear import LinearView
 from prunebench.plugins.header import FUNCTIONS, Kind, function_arguments
@@ -56,8 +56,7 @@ class RemoteFunction:
 
         Raises:
             ContractError: what came back is not what such a function returns.
-            NotApplicable: the method said so.
-            MethodFailure: it raised, or went beyond a limit.
+            MethodFailure: it raised, says that it does not apply, or went beyond a limit.
         """
         try:
             return self._call(self._started(), args, extras)
@@ -111,7 +110,10 @@ class RemoteFunction:
         for text in _notes(reply):
             extras.get("note", lambda text: None)(text)
         if self._kind == "score":
-            return _present(returned, "saliency")
+            saliency = _present(returned, "saliency")
+            if saliency.isinf().any():  # NaN is for the selection to find
+                raise ContractError(f"the saliency has {int(saliency.isinf().sum())} infinite of {saliency.numel()}")
+            return saliency
         for name, tensor in returned.items():
             if not tensor.isfinite().all():
                 raise ContractError(f"the {name} that was returned has NaN or infinite values")
@@ -176,8 +178,8 @@ def _failure(reply: Mapping[str, Any]) -> PrunebenchError:
     reason = _clean(text) if isinstance(text, str) and text else "the method failed and did not say how"
     if status == "rejected":
         return ContractError(reason)
-    if status == "na":
-        return NotApplicable(reason)
+    if status == "na":  # taken for that, it would choose the cells that it is judged by
+        return MethodFailure("error", f"says that it does not apply: {reason}")
     return MethodFailure("oom" if status == "oom" else "error", reason)
 
 
@@ -208,7 +210,7 @@ def _accept(expected: Mapping[str, tuple[int, ...]], name: str, dtype: torch.dty
         raise ContractError(f"an unexpected tensor {name[:40]!r} came out of the sandbox")
     if shape != expected[name]:
         raise ContractError(f"returned a {name} {shape} where {expected[name]} is expected")
-    if name != "saliency" and not dtype.is_floating_point:
+    if not dtype.is_floating_point:
         raise ContractError(f"returned a {name} of {dtype}, which is no floating-point type")
 
 

@@ -52,6 +52,8 @@ def prune_lowest(saliency: Tensor, target: Target, group: str) -> Tensor:
         across = 1 if group == "outputs" else 0
         # fp64, because a sum of thousands must not make ties of rows that differ.
         sums = saliency.double().sum(across).unsqueeze(0)
+        if sums.isnan().any():
+            raise ContractError("the saliency has infinities of both signs in one row or column")
         return lowest(sums, int(sums.numel() * target.sparsity)).view(-1).unsqueeze(across).expand(rows, columns)
     blocks = saliency.split(BLOCK_COLUMNS, dim=1)
     return torch.cat([prune_lowest(block, target, "matrix") for block in blocks], dim=1)

@@ -1,7 +1,5 @@
 """The shipped methods of `methods/generated` keep the contract where they run: in the sandbox."""
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,20 +8,17 @@ from prunebench.contract.checks import checks_for, run_check
 from prunebench.plugins.header import find_methods
 from prunebench.sandbox.loading import open_method
 from prunebench.sandbox.policy import Policy
+from tests.bwrap import needs_sandbox
 
 METHODS = Path(__file__).parents[2] / "methods"
 GENERATED = [name for name, path in find_methods([METHODS]).items() if name.startswith("aigc_")]
-PROBE = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]
 
 
 def test_there_are_ten() -> None:
     assert len(GENERATED) == 10
 
 
-@pytest.mark.skipif(
-    shutil.which("bwrap") is None or subprocess.run(PROBE, capture_output=True, check=False).returncode != 0,
-    reason="bubblewrap does not work here: THE GENERATED METHODS ARE NOT TESTED (apt-get install bubblewrap)",
-)
+@needs_sandbox
 @pytest.mark.parametrize("name", GENERATED)
 def test_the_contract_is_kept_in_the_sandbox(name: str) -> None:
     with open_method(name, [METHODS], Policy()) as method:

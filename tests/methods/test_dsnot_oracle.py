@@ -36,6 +36,7 @@ def dsnot(weight, samples, pruned, cycles=50, threshold=0.1):
     swaps = 0
     for r in range(len(weight)):
         gain = weight[r] * expected
+        side = np.sign(sum(gain[j] for j in np.flatnonzero(mask[r])))
         grow, cut = set(np.flatnonzero(mask[r])), set(np.flatnonzero(~mask[r]))
         for _ in range(cycles):
             error = sum(gain[j] for j in np.flatnonzero(mask[r]))
@@ -47,6 +48,8 @@ def dsnot(weight, samples, pruned, cycles=50, threshold=0.1):
                 break
             back = max(able, key=(sign * gain / variance).__getitem__)
             gone = min(partners(back, cut, sign * gain, pruned.m), key=saliency[r].__getitem__)
+            if pruned.m and np.sign(error + gain[gone] - gain[back]) != side:
+                break
             mask[r, back], mask[r, gone] = False, True
             grow.remove(back)
             cut.remove(gone)

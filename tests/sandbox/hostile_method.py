@@ -2,7 +2,9 @@
 
 import contextlib
 import ctypes
+import fcntl
 import json
+import mmap
 import os
 import signal
 import socket
@@ -111,8 +113,8 @@ def internals(weight, where):
     import prunebench.files
     import prunebench.sandbox.remote as remote
 
-    attempt(lambda: remote.RemoteFunction(Path(where), "score", remote.Policy()))
     return {
+        "sandbox": attempt(lambda: remote.RemoteFunction(Path(__file__), "score", remote.Policy())),
         "written": attempt(lambda: prunebench.files.write_text(Path(where), "x")),
         "results": attempt(lambda: os.listdir("results")),
         "modules": str("prunebench.sweeps.worker" in sys.modules),
@@ -138,8 +140,51 @@ def many_files(weight, where):
         number += 1
 
 
+def many_files_and_undumpable(weight, where):
+    assert libc.prctl(4, 0, 0, 0, 0) == 0  # PR_SET_DUMPABLE: what is in /proc of it belongs to root now
+    many_files(weight, where)
+
+
+def ends_its_main_thread(weight, where):
+    """What is left of the process looks, from outside, as if it used no memory and had no files."""
+    numbers = {"x86_64": 60, "aarch64": 93}
+    threading.Thread(target=time.sleep, args=(1000,)).start()
+    libc.syscall(numbers[os.uname().machine], 0)
+
+
+def refusal(number, *arguments):
+    """The error of a system call by its numbers on x86-64 and aarch64, 0 if it succeeds."""
+    failed = libc.syscall(number[os.uname().machine == "aarch64"], *arguments) == -1
+    return {"error": ctypes.get_errno() if failed else 0}
+
+
+def lends_pages_to_a_pipe(weight, where):
+    class Piece(ctypes.Structure):
+        _fields_ = [("start", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+
+    page = mmap.mmap(-1, mmap.PAGESIZE)
+    piece = Piece(ctypes.addressof(ctypes.c_char.from_buffer(page)), mmap.PAGESIZE)
+    _, end = os.pipe()
+    return refusal((278, 75), end, ctypes.byref(piece), 1, 0)  # vmsplice
+
+
+def opens_an_asynchronous_context(weight, where):
+    return refusal((206, 0), 100, ctypes.byref(ctypes.c_ulong()))  # io_setup
+
+
+def locks_ranges_of_a_file(weight, where):
+    with open("/tmp/locked", "w") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX, 1, 0)
+        except OSError as error:
+            return {"error": error.errno}
+    return {"error": 0}
+
+
 def fork_bomb(weight, where):
-    return {"forks": [attempt(os.fork) for _ in range(3)], "spawn": attempt(lambda: os.posix_spawn("/bin/sh", [], {}))}
+    program = [sys.executable, "-c", ""]
+    spawn = attempt(lambda: os.posix_spawn(program[0], program, {}))
+    return {"forks": [attempt(os.fork) for _ in range(3)], "spawn": spawn}
 
 
 def vfork_in_c(weight, where):
@@ -231,6 +276,20 @@ def nothing(weight, where):
 
 def not_a_number(weight, where):
     return weight * float("nan")
+
+
+def declines(weight, where):
+    from prunebench.errors import NotApplicable
+
+    raise NotApplicable("not this one")
+
+
+def truth_values(weight, where):
+    return weight > 64
+
+
+def infinite(weight, where):
+    return weight.abs().masked_fill(weight == 1, float("inf"))
 
 
 def complex_numbers(weight, where):

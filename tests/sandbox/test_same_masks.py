@@ -16,6 +16,7 @@ from prunebench.sandbox.loading import open_method
 from prunebench.sandbox.policy import Policy
 from prunebench.sandbox.remote import RemoteFunction
 from prunebench.targets import Target
+from tests.bwrap import needs_sandbox
 
 METHODS = Path(__file__).parents[2] / "methods"
 HALF = Target.parse("u50")
@@ -28,6 +29,7 @@ def generated(tmp_path: Path, name: str) -> Path:
     return tmp_path
 
 
+@needs_sandbox
 @pytest.mark.parametrize("name", ["random", "wanda", "sparsegpt", "stade", "gblm"])
 def test_inside_and_outside(tmp_path: Path, name: str) -> None:
     ids = tiny_calibration()
@@ -45,6 +47,7 @@ def test_inside_and_outside(tmp_path: Path, name: str) -> None:
                         assert torch.equal(expected[tensor], got[tensor]), (model, dtype, target.token, tensor)
 
 
+@needs_sandbox
 def test_the_contract_is_checked_inside(tmp_path: Path) -> None:
     with open_method("wanda", [generated(tmp_path, "wanda")], Policy()) as method:
         for check in checks_for(method.header):

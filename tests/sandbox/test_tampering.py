@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from prunebench.errors import PrunebenchError
+from tests.bwrap import needs_sandbox
 from tests.sandbox.conftest import Call, check_failure, check_timeout
 
 METHOD = "tampering_method.py"
+pytestmark = needs_sandbox
 
 # mode: status, part of the reason
 FORGERIES: dict[str, tuple[str, str]] = {

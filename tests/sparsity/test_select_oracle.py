@@ -77,3 +77,21 @@ def test_ties_of_a_coarse_dtype_never_change_the_count(dtype):
         mask = prune_lowest(saliency, Target.parse("u37"), group)
         expected = lowest(saliency.double().numpy(), group, Pruned(0.37))
         np.testing.assert_array_equal(mask.numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("group", "values", "message"),
+    [
+        ("row", [0.0, float("nan")], "the saliency has 2 NaN of 4"),
+        ("outputs", [float("inf"), float("-inf")], "infinities of both signs"),
+        ("matrix", [True, False], r"of torch\.bool, and has to be of a floating-point type"),
+    ],
+)
+def test_saliencies_that_have_no_order_are_refused(group, values, message):
+    with pytest.raises(ContractError, match=message):
+        prune_lowest(torch.tensor([values, values]), Target.parse("u50"), group)
+
+
+def test_an_infinite_saliency_protects_a_weight():
+    saliency = torch.tensor([[float("inf"), 3.0, 1.0, 2.0]])
+    assert prune_lowest(saliency, Target.parse("u75"), "row").tolist() == [[False, True, True, True]]

@@ -16,17 +16,20 @@ from prunebench.reports.paper.published import Published, read_published
 from prunebench.reports.paper.writing import written_number
 from prunebench.targets import Target
 
-HOLDS, FAILS, UNKNOWN = "holds", "does not hold", NOT_RUN
+HOLDS, FAILS, TIED, UNKNOWN = "holds", "does not hold", "not separated", NOT_RUN
 
 
 @dataclass(frozen=True)
 class Point:
-    """A claim at one target: whether it holds there (None: something is missing), and the numbers in words."""
+    """A claim at one target: the word on it, and the numbers in words.
+
+    It is `TIED` where nothing contradicts the claim but the paired test cannot tell some of its methods apart,
+    and `UNKNOWN` where a number is missing.
+    """
 
     target: str
-    holds: bool | None
+    word: str
     numbers: str
-    untested: bool = False  # it holds or not, but the paired test does not separate all the methods
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,21 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """The verdict: the claim holds if it does at every target that could be judged."""
-        return _word(self.points)
+        """The verdict: the claim holds if it does wherever it can be decided."""
+        return _worst(self.points)
 
     @property
     def share(self) -> str:
-        """At how many of the judged targets it holds."""
-        judged = [point for point in self.points if point.holds is not None]
-        return f"{sum(bool(point.holds) for point in judged)} of {len(judged)}"
+        """At how many of the decided targets it holds, and how many the paired test leaves open."""
+        words = [point.word for point in self.points]
+        decided, tied = words.count(HOLDS) + words.count(FAILS), words.count(TIED)
+        parts = [f"{words.count(HOLDS)} of {decided} targets"] if decided or not tied else []
+        return ", ".join([*parts, *([f"{tied} not separated"] if tied else [])])
+
+    @property
+    def shown(self) -> tuple[Point, ...]:
+        """The points that have numbers."""
+        return tuple(point for point in self.points if point.word != UNKNOWN)
 
     @property
     def model_words(self) -> str:
@@ -79,7 +89,8 @@ def judge_claims(paper: Paper, folder: Path, measured: Measured) -> list[Verdict
             tied = partial(_tied, measured, quantity, methods, model)
             points = tuple(_judge(claim, target, ours, tied, methods) for target in claim.targets)
             own = [_judge(claim, target, partial(_printed, published, claim, asked)) for target in claim.targets]
-            verdicts.append(Verdict(claim, asked, model, points, _word(own) if _known(own) else "no numbers"))
+            in_paper = _worst(own)
+            verdicts.append(Verdict(claim, asked, model, points, "no numbers" if in_paper == UNKNOWN else in_paper))
     return verdicts
 
 
@@ -93,8 +104,6 @@ def _tied(
     measured: Measured, quantity: Quantity, methods: dict[str, str], model: str, pair: tuple[str, str], target: str
 ) -> bool:
     first, second = (methods.get(method, method) for method in pair)
-    if target_of(first, target) != target_of(second, target):
-        return False  # ranks are those of one target
     return measured.tied(model, (first, second), target, quantity)
 
 
@@ -107,12 +116,11 @@ def describe(title: str, verdicts: Sequence[Verdict]) -> str:
     """The verdicts as lines for a person."""
     lines = [f"claims of {title}:"]
     for verdict in verdicts:
-        lines.append(f"  {verdict.word}: {verdict.claim.claim} [{verdict.model_words}, {verdict.share} targets]")
+        lines.append(f"  {verdict.word}: {verdict.claim.claim} [{verdict.model_words}, {verdict.share}]")
         lines += [
-            f"      {Target.parse(point.target).label}: {point.numbers}{'' if point.holds else '  <- not so here'}"
-            + (" (not separated by the paired test)" if point.untested else "")
-            for point in verdict.points
-            if point.holds is not None
+            f"      {Target.parse(point.target).label}: {point.numbers}"
+            + {FAILS: "  <- not so here", TIED: "  (not separated by the paired test)"}.get(point.word, "")
+            for point in verdict.shown
         ]
     return "\n".join(lines)
 
@@ -126,36 +134,34 @@ def _judge(
 ) -> Point:
     """The claim at one target; `names` are those of the methods that are shown."""
     values = {method: value(method, target) for method in claim.methods}
-    found = {method: value.number for method, value in values.items()}
     steps = [
-        _compare(found[first], relation, found[second], claim, tied((first, second), target))
+        TIED
+        if "~" not in relation and tied((first, second), target)
+        else _compare(values[first].number, relation, values[second].number, claim)
         for first, relation, second in claim.steps
     ]
-    holds = False if False in steps else None if None in steps else True
-    numbers = ", ".join(f"{names.get(method, method)} {_in_words(values[method], claim)}" for method in claim.methods)
-    together = any(tied((first, second), target) for first, _, second in claim.steps)
-    return Point(target, holds, numbers, together and holds is not None)
+    # A step that fails refutes the claim whatever the others; one that is missing or tied leaves it open.
+    word = next((word for word in (FAILS, UNKNOWN, TIED) if word in steps), HOLDS)
+    numbers = (f"{names.get(method, method)} {_in_words(values[method], claim)}" for method in claim.methods)
+    return Point(target, word, ", ".join(numbers))
 
 
-def _compare(first: float | None, relation: str, second: float | None, claim: Claim, tied: bool) -> bool | None:
-    """None where a number is missing. Two that no test separates are each at least as good as the other."""
+def _compare(first: float | None, relation: str, second: float | None, claim: Claim) -> str:
     if first is None or second is None:
-        return None
-    match relation:
-        case "<":
-            return first < second
-        case "<=":
-            return tied or first <= second
-        case ">":
-            return first > second
-        case ">=":
-            return tied or first >= second
-        case "<<":
-            return first * claim.factor <= second and first < inf
-        case ">>":
-            return second * claim.factor <= first and second < inf
+        return UNKNOWN
     near = first == second or abs(first - second) <= claim.tolerance * min(first, second)
-    return near or (relation == "<~" and first < second) or (relation == ">~" and first > second)
+    holds = {
+        "<": first < second,
+        "<=": first <= second,
+        ">": first > second,
+        ">=": first >= second,
+        "<<": first * claim.factor <= second and first < inf,
+        ">>": second * claim.factor <= first and second < inf,
+        "~": near,
+        "<~": near or first < second,
+        ">~": near or first > second,
+    }
+    return HOLDS if holds[relation] else FAILS
 
 
 def _in_words(value: Value, claim: Claim) -> str:
@@ -165,11 +171,6 @@ def _in_words(value: Value, claim: Claim) -> str:
     return f"{mantissa}e{power}" if power else mantissa
 
 
-def _known(points: Sequence[Point]) -> bool:
-    return any(point.holds is not None for point in points)
-
-
-def _word(points: Sequence[Point]) -> str:
-    if not _known(points):
-        return UNKNOWN
-    return FAILS if any(point.holds is False for point in points) else HOLDS
+def _worst(points: Sequence[Point]) -> str:
+    words = {point.word for point in points}
+    return next((word for word in (FAILS, HOLDS, TIED) if word in words), UNKNOWN)

@@ -10,7 +10,7 @@ import prunebench
 from prunebench.config.paper import Paper
 from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS
 from prunebench.reports.figures import svg_element
-from prunebench.reports.paper.claims import FAILS, HOLDS, UNKNOWN, Verdict
+from prunebench.reports.paper.claims import FAILS, HOLDS, TIED, UNKNOWN, Verdict
 from prunebench.reports.paper.drawing import Plotted, draw
 from prunebench.reports.paper.filling import Filled
 from prunebench.reports.paper.tex import remarks
@@ -18,6 +18,8 @@ from prunebench.reports.paper.writing import how_shown, write_cell
 from prunebench.reports.source import Source
 from prunebench.reports.templating import asset, environment
 from prunebench.targets import Target
+
+_CHIPS = {HOLDS: "ok", FAILS: "rejected", TIED: "timeout", UNKNOWN: "na"}
 
 
 def paper_page(
@@ -35,14 +37,12 @@ def paper_page(
             for plotted in figures
         ],
         verdicts=[
-            {"verdict": verdict, "metric": _compared(verdict),
-             "chip": {HOLDS: "ok", FAILS: "rejected", UNKNOWN: "na"}[verdict.word],
-             "points": [(Target.parse(point.target).label, point) for point in verdict.points
-                        if point.holds is not None]}
+            {"verdict": verdict, "metric": _compared(verdict), "chip": _CHIPS[verdict.word],
+             "points": [(Target.parse(point.target).label, _CHIPS[point.word], point) for point in verdict.shown]}
             for verdict in verdicts
         ],
         counts=[(word, chip, sum(verdict.word == word for verdict in verdicts))
-                for word, chip in ((HOLDS, "ok"), (FAILS, "rejected"), (UNKNOWN, "na"))],
+                for word, chip in _CHIPS.items()],
         statuses=[(name, STATUS_WORDS[name], STATUS_MEANINGS[name]) for name in STATUS_WORDS
                   if name in statuses and name != "ok"],
         protocol=source.protocol,

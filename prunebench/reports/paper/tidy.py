@@ -12,7 +12,7 @@ _CELL = (
     "row", "column", "model", "shown_model", "method", "shown_method", "target", "metric", "dataset", "shown_dataset",
     "ours", "published", "difference", "status", "reason",
 )  # fmt: skip
-_CLAIM = ("claim", "where", "order", "model", "shown_model", "target", "verdict", "numbers", "separated", "in_paper")
+_CLAIM = ("claim", "where", "order", "model", "shown_model", "target", "verdict", "numbers", "in_paper")
 
 
 def write_table(filled: Filled, path: Path) -> None:
@@ -37,12 +37,10 @@ def write_table(filled: Filled, path: Path) -> None:
 
 def write_claims(verdicts: Sequence[Verdict], path: Path) -> None:
     """The claims at each target."""
-    words = {True: "holds", False: "does not hold", None: "not run"}
     lines = [
         (
             verdict.claim.claim, verdict.claim.where, verdict.claim.order, verdict.asked, verdict.model, point.target,
-            words[point.holds], point.numbers, "" if point.holds is None else "no" if point.untested else "yes",
-            verdict.in_paper,
+            point.word, point.numbers, verdict.in_paper,
         )
         for verdict in verdicts
         for point in verdict.points

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prunebench.config.paper import load_paper
-from prunebench.reports.paper.claims import Verdict, describe, judge_claims
+from prunebench.reports.paper.claims import FAILS, HOLDS, TIED, UNKNOWN, Verdict, describe, judge_claims
 from prunebench.reports.paper.measured import Measured
 from prunebench.reports.source import Source
 from tests.reports.paper.small import LAYOUT, ROWS, write_paper, write_run
@@ -24,10 +24,11 @@ def judge(tmp_path: Path, rows: list[tuple[Any, ...]] | None = None, **claim: An
 
 def test_each_target_is_judged_and_one_counterexample_is_enough(tmp_path: Path) -> None:
     real, small = judge(tmp_path)
-    assert [point.holds for point in real.points] == [True, False, None]  # u70 diverged at 3e8, u90 was not run
-    assert (real.word, real.share, real.model_words) == ("does not hold", "1 of 2", "real")
+    words = [point.word for point in real.points]
+    assert words == ["not separated", "does not hold", "not run"]  # u70 diverged at 3e8, u90 was not run
+    assert (real.word, real.share, real.model_words) == ("does not hold", "0 of 1 targets, 1 not separated", "real")
     assert real.points[0].numbers == "wanda 25.00, random 1000"
-    assert (small.word, small.share, small.model_words) == ("not run", "0 of 0", "small (for big-llama)")
+    assert (small.word, small.share, small.model_words) == ("not run", "0 of 0 targets", "small (for big-llama)")
 
 
 def test_the_papers_own_numbers_are_judged_too(tmp_path: Path) -> None:
@@ -36,48 +37,58 @@ def test_the_papers_own_numbers_are_judged_too(tmp_path: Path) -> None:
     assert small.in_paper == "no numbers"
 
 
-def test_what_the_paired_test_does_not_separate_is_marked(tmp_path: Path) -> None:
-    real, _ = judge(tmp_path)
-    assert [point.untested for point in real.points] == [True, False, False]
-    assert "not separated by the paired test" in describe("A paper", [real])
+def test_what_the_paired_test_does_not_separate_neither_holds_nor_fails(tmp_path: Path) -> None:
+    (real,) = judge(tmp_path, models=["real"], targets=["u50"])
+    assert (real.word, real.share) == ("not separated", "1 not separated")
+    assert "(not separated by the paired test)" in describe("A paper", [real])
+
+
+def test_it_holds_if_it_does_wherever_it_can_be_decided(tmp_path: Path) -> None:
+    rows = [row if row[:3] != ("real", "wanda", "u70") else (*row[:5], 500.0, "ok", "") for row in ROWS]
+    (real,) = judge(tmp_path, rows, models=["real"])
+    assert [point.word for point in real.points] == ["not separated", "holds", "not run"]
+    assert (real.word, real.share) == ("holds", "1 of 1 targets, 1 not separated")
 
 
 @pytest.mark.parametrize(
-    ("order", "holds"),
+    ("order", "word"),
     [
-        ("dense < wanda < random", True),
-        ("dense < random < wanda", False),
-        ("wanda > dense", True),
-        ("wanda <= wanda", True),
-        ("wanda < wanda", False),
-        ("dense << random", True),
-        ("dense << wanda", False),
-        ("random >> dense", True),
-        ("wanda >= random", True),  # one rank: no test separates them
-        ("wanda > random", False),
-        ("dense >= wanda", False),
-        ("dense ~ near", True),
-        ("dense ~ wanda", False),
-        ("near <~ dense", True),
-        ("dense <~ wanda", True),
-        ("wanda <~ dense", False),
-        ("wanda >~ dense", True),
-        ("dense >~ wanda", False),
-        ("endless >~ endless", True),
-        ("dense < broken", None),
-        ("random < dense < broken", False),  # refuted whatever the missing one is
-        ("wanda < endless", True),
-        ("endless << endless", False),
+        ("dense < near < wanda", HOLDS),
+        ("dense < wanda < random", TIED),  # the last two share their rank
+        ("wanda < random < dense", FAILS),  # refuted whatever is tied
+        ("wanda > dense", HOLDS),
+        ("near <= near", HOLDS),
+        ("near < near", FAILS),
+        ("dense << random", HOLDS),
+        ("dense << wanda", FAILS),
+        ("random >> dense", HOLDS),
+        ("wanda >= random", TIED),
+        ("wanda > random", TIED),
+        ("dense >= wanda", FAILS),
+        ("wanda ~ random", FAILS),  # a tie is not closeness
+        ("dense ~ near", HOLDS),
+        ("dense ~ wanda", FAILS),
+        ("near <~ dense", HOLDS),
+        ("dense <~ wanda", HOLDS),
+        ("wanda <~ dense", FAILS),
+        ("wanda >~ dense", HOLDS),
+        ("dense >~ wanda", FAILS),
+        ("random <~ wanda", FAILS),
+        ("endless >~ endless", HOLDS),
+        ("dense < broken", UNKNOWN),
+        ("random < dense < broken", FAILS),  # refuted whatever the missing one is
+        ("wanda < endless", HOLDS),
+        ("endless << endless", FAILS),
     ],
 )
-def test_relations(tmp_path: Path, order: str, holds: bool | None) -> None:
+def test_relations(tmp_path: Path, order: str, word: str) -> None:
     rows: list[tuple[Any, ...]] = [
         *ROWS,
         ("real", "near", "u50", "perplexity", "main", 10.4, "ok", ""),
         ("real", "endless", "u50", "perplexity", "main", "", "diverged", "not finite"),
     ]
     (verdict,) = judge(tmp_path, rows, order=order, models=["real"], targets=["u50"])
-    assert verdict.points[0].holds is holds
+    assert verdict.points[0].word == word
 
 
 def test_a_claim_none_of_whose_models_was_run_is_there_once(tmp_path: Path) -> None:
@@ -88,13 +99,13 @@ def test_a_claim_none_of_whose_models_was_run_is_there_once(tmp_path: Path) -> N
 def test_claims_are_written_for_people_and_for_programs(built: Path) -> None:
     with (built / "claims.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
-    assert [(line["model"], line["target"], line["verdict"], line["separated"]) for line in lines[:3]] == [
-        ("real", "u50", "holds", "no"),
-        ("real", "u70", "does not hold", "yes"),
-        ("real", "u90", "not run", ""),
+    assert [(line["model"], line["target"], line["verdict"]) for line in lines[:3]] == [
+        ("real", "u50", "not separated"),
+        ("real", "u70", "does not hold"),
+        ("real", "u90", "not run"),
     ]
     said = (built / "claims.txt").read_text()
     assert "claims of A small paper:" in said
-    assert "does not hold: Wanda beats random pruning [real, 1 of 2 targets]" in said
+    assert "does not hold: Wanda beats random pruning [real, 0 of 1 targets, 1 not separated]" in said
     assert "does not hold" in built.with_suffix(".html").read_text()
     assert r"\emph{does not hold}" in (built / "claims.tex").read_text()
