@@ -87,7 +87,12 @@ def _check_paper(paper: Paper, config: Config, where: str) -> None:
     places = list(paper.places)
     models = [*(place.model for place in places), *paper.stand_in, *paper.stand_in.values()]
     _known("model", dict.fromkeys(models), config.model_registry, where)
-    for spec in dict.fromkeys(place.method for place in places):
+    known_data = [*config.data.texts, *config.data.tasks]
+    named = (dataset for place in places for dataset in place.quantity.datasets)
+    datasets = [*named, *paper.stand_in_data, *paper.stand_in_data.values()]
+    _known("text or task", dict.fromkeys(datasets), known_data, where)
+    methods = [*(place.method for place in places), *paper.stand_in_methods, *paper.stand_in_methods.values()]
+    for spec in dict.fromkeys(methods):
         _check_method(spec, config.method_files, where)
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from prunebench.config.strict import Strict
 
 Dtype = Literal["float32", "bfloat16", "float16"]
+Selection = Literal["document-crop", "stream-crop"]
 Positive = Annotated[int, Field(gt=0)]
 
 
@@ -29,13 +30,14 @@ class Calibration(Strict):
         nsamples: number of sequences.
         seqlen: tokens per sequence.
         selection: `document-crop` draws a random document longer than `seqlen` tokens and crops it at a
-            random place (Wanda and SparseGPT, whose documents are not concatenated).
+            random place (Wanda and SparseGPT, whose documents are not concatenated); `stream-crop` joins the
+            documents to one stream first, for texts whose rows are paragraphs.
     """
 
     text: str
     nsamples: Positive = 128
     seqlen: Positive = 2048
-    selection: Literal["document-crop"] = "document-crop"
+    selection: Selection = "document-crop"
 
 
 class Perplexity(Strict):
