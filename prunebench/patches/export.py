@@ -57,7 +57,7 @@ def export_cell(dense_dir: Path, patch_path: Path, out_dir: Path) -> bool:
     patch = load_patch(patch_path)
     model = load_model(dense_dir, getattr(torch, patch.dtype))
     apply_patch(model, patch)
-    plain = plain_model(model)
+    plain = None if any(step["step"] in surgery.BEYOND_CONFIGS for step in patch.steps) else plain_model(model)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}.") as folder:
         written = Path(folder) / "model"

@@ -10,7 +10,7 @@ This file stands alone, with torch, transformers and safetensors: `prunebench ex
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,51 @@ def load(folder: str | Path = Path(__file__).parent) -> Any:
     for name, tensor in tensors.items():
         places[name].data = tensor
     return model.eval()
+
+
+def keep_blocks(model: Any, container: str, kept: Sequence[int]) -> None:
+    """Leave only some decoder blocks, in order, and tell everybody who counts them: configs and caches.
+
+    Attention writes its keys into the cache under its own `layer_idx`, so those that move up are renumbered.
+
+    Args:
+        container: dotted name of the list of blocks.
+        kept: their numbers, ascending.
+    """
+    blocks = model.get_submodule(container)
+    before = len(blocks)
+    owner, _, leaf = container.rpartition(".")
+    setattr(model.get_submodule(owner), leaf, nn.ModuleList([blocks[index] for index in kept]))
+    for index, old in enumerate(kept):
+        for module in blocks[old].modules():
+            if type(getattr(module, "layer_idx", None)) is int:
+                module.layer_idx = index
+    configs = {id(module.config): module.config for module in model.modules() if hasattr(module, "config")}
+    for config in configs.values():
+        if config.num_hidden_layers != before:
+            continue
+        types = getattr(config, "layer_types", None)
+        config.num_hidden_layers = len(kept)
+        if types is not None:
+            config.layer_types = [types[index] for index in kept]
+
+
+def factor(model: nn.Module, name: str, rank: int) -> nn.Sequential:
+    """Put two linears with `rank` channels between them in the place of one; their weights are still to come.
+
+    The second has the bias, if there was one. Whoever calls a linear without looking into it will not notice.
+    """
+    linear: Any = model.get_submodule(name)
+    width, height = (linear.nx, linear.nf) if isinstance(linear, Conv1D) else (linear.in_features, linear.out_features)
+    like = {"device": linear.weight.device, "dtype": linear.weight.dtype}
+    first = nn.utils.skip_init(nn.Linear, width, rank, bias=False, **like)
+    second = nn.utils.skip_init(nn.Linear, rank, height, bias=linear.bias is not None, **like)
+    if linear.bias is not None:
+        second.bias = nn.Parameter(linear.bias.detach(), requires_grad=False)
+    pair = nn.Sequential(first, second).requires_grad_(False).train(linear.training)
+    owner, _, leaf = name.rpartition(".")
+    setattr(model.get_submodule(owner), leaf, pair)
+    return pair
 
 
 def _resize(model: nn.Module, step: dict[str, Any]) -> None:
@@ -91,10 +136,22 @@ def _remove(model: nn.Module, step: dict[str, Any]) -> None:
     setattr(module, leaf, None)
 
 
+def _keep_blocks(model: nn.Module, step: dict[str, Any]) -> None:
+    keep_blocks(model, step["module"], step["kept"])
+
+
+def _factor(model: nn.Module, step: dict[str, Any]) -> None:
+    factor(model, step["module"], step["rank"])
+
+
 STEPS: dict[str, Callable[[nn.Module, dict[str, Any]], None]] = {
     "resize": _resize,
     "count": _count,
     "add_parameter": _add_parameter,
     "add_buffer": _add_buffer,
     "remove": _remove,
+    "keep_blocks": _keep_blocks,
+    "factor": _factor,
 }
+# Steps to which no config has a word: they put modules in place that no transformers class has.
+BEYOND_CONFIGS = ("factor",)
