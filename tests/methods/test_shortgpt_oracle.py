@@ -9,7 +9,7 @@ import torch
 
 from prunebench.errors import NotApplicable
 from prunebench.models.architectures import ARCHITECTURES, architecture_of
-from tests.methods.whole import assert_comes_back, assert_generates_alike, deep_model, generated, prune
+from tests.methods.whole import assert_comes_back, assert_generates_alike, deep_model, prune
 from tests.tiny_models import random_ids, tiny_model
 
 
@@ -20,6 +20,8 @@ def with_idle_blocks(model_type, idle, dtype=torch.float32):
         for name, parameter in block.named_parameters():
             if any(f".{part}" in f".{name}" for part in ("o_proj", "out_proj", "c_proj", "dense", "down_proj", "fc2")):
                 parameter.mul_(0.05 if index in idle else 3.0)
+            if "gemma" in model_type and name.startswith("post_") and index in idle:
+                parameter.sub_(1)  # which scales by 1 + weight what the block adds
     return dense
 
 
@@ -62,8 +64,6 @@ def test_dropped_blocks_are_skipped_blocks(model_type):
     dense = with_idle_blocks(model_type, (1, 4))
     cell = prune(dense, "shortgpt", "s30")
     assert dropped(cell) == [1, 4]
-    tuples = model_type == "gpt2"
-
     def skip(module, args, kwargs, output):
         x = args[0] if args else kwargs["hidden_states"]
         return (x, *output[1:]) if isinstance(output, tuple) else x
@@ -72,27 +72,28 @@ def test_dropped_blocks_are_skipped_blocks(model_type):
         block = architecture_of(dense).blocks(dense)[index][1]
         block.register_forward_hook(skip, with_kwargs=True)
     wanted, found = dense(random_ids()).logits, cell.model(random_ids()).logits
-    assert torch.equal(wanted, found), tuples
+    assert torch.equal(wanted, found)
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_generation_with_and_without_cache_agree(model_type):
     dense = with_idle_blocks(model_type, (0, 3))
-    model = prune(dense, "shortgpt", "s30").model
+    cell = prune(dense, "shortgpt", "s30")
+    model, gone = cell.model, dropped(cell)
     assert model.config.num_hidden_layers == 4
-    numbers = [m.layer_idx for _, b in architecture_of(model).blocks(model) for m in b.modules() if hasattr(m, "layer_idx")]
-    assert sorted(set(numbers)) == [0, 1, 2, 3] == sorted(numbers, key=numbers.index)[:: len(numbers) // 4]
+    for index, (_, block) in enumerate(architecture_of(model).blocks(model)):
+        numbers = {module.layer_idx for module in block.modules() if hasattr(module, "layer_idx")}
+        assert numbers == {index}
     if types := getattr(dense.config, "layer_types", None):
-        assert model.config.layer_types == [types[index] for index in (1, 2, 4, 5)]
+        assert model.config.layer_types == [types[index] for index in range(6) if index not in gone]
     assert_generates_alike(model)
-    assert len(set(generated(model, True)[:, 12:].flatten().tolist())) > 1
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_patches_and_exports_come_back(tmp_path, model_type, dtype):
     dense = with_idle_blocks(model_type, (2, 3), dtype)
-    assert_comes_back(tmp_path, dense, prune(dense, "shortgpt", "s30").model, plain=True)
+    assert_comes_back(tmp_path, dense, "shortgpt", "s30", plain=True)
 
 
 @pytest.mark.parametrize(("token", "count"), [("s10", 1), ("s20", 1), ("s40", 2), ("s60", 4), ("s90", 5)])
