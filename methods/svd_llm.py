@@ -3,6 +3,7 @@
 import torch
 
 from prunebench.engine.sequential import visit_blocks
+from prunebench.errors import PrunebenchError
 from prunebench.models.linear import block_linears
 from prunebench.sparsity.lowrank import rank_for, split_into_pair
 
@@ -14,7 +15,7 @@ METHOD = {
     "needs": [],
     "cite": "wang2025svdllm",
     # Inputs from the blocks as they were (the paper's algorithm 1), or as they are with those before factored.
-    "params": {"statistics": "dense"},
+    "params": {"inputs": "dense"},
 }
 
 
@@ -33,17 +34,19 @@ def whitening(gram, note):
     return factor
 
 
-def prune_model(model, calibration, target, statistics, note):
+def prune_model(model, calibration, target, inputs, note):
     """Every linear W (out, in) becomes two of rank (1 - target) out in / (out + in).
 
     With W S = U diag(s) V^T cut after that rank: the first is diag(s)^1/2 V^T S^-1, the second U diag(s)^1/2.
     """
+    if inputs not in ("dense", "pruned"):
+        raise PrunebenchError(f"svd_llm: inputs={inputs} is none of dense, pruned")
     device = next(model.parameters()).device
     blocks = block_linears(model)
 
-    def split(index, inputs):
+    def split(index, statistics):
         for group in blocks[index]:
-            S = whitening(inputs[group[0].name].gram, lambda text, name=group[0].name: note(f"{name}: {text}"))
+            S = whitening(statistics[group[0].name].gram, lambda text, name=group[0].name: note(f"{name}: {text}"))
             for linear in group:
                 rank = rank_for(linear.weight.shape, target.sparsity)
                 split_into_pair(
@@ -52,5 +55,5 @@ def prune_model(model, calibration, target, statistics, note):
                 )  # fmt: skip
 
     visit_blocks(
-        model, calibration, ["gram"], split, device, lambda done, total: None, dense=statistics == "dense"
+        model, calibration, ["gram"], split, device, lambda done, total: None, dense=inputs == "dense"
     )

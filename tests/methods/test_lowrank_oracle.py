@@ -17,7 +17,7 @@ from tests.methods.whole import assert_comes_back, assert_generates_alike, prune
 from tests.oracles import METHODS_FOLDER
 from tests.tiny_models import random_ids, tiny_model
 
-METHODS = ["svd_llm", "svd_llm@statistics=pruned", "asvd"]
+METHODS = ["svd_llm", "svd_llm@inputs=pruned", "asvd"]
 
 
 def inputs_of(model, ids):
@@ -95,11 +95,11 @@ def test_asvd_cuts_the_scaled_weight(model_type, alpha):
 def test_statistics_of_the_factored_blocks_before():
     """The second block sees what the first one gives with its pairs."""
     dense, ids = tiny_model("llama"), random_ids(12)
-    model = prune(dense, "svd_llm@statistics=pruned", "s40", ids).model
+    model = prune(dense, "svd_llm@inputs=pruned", "s40", ids).model
     blocks = [block for _, block in architecture_of(dense).blocks(dense)]
     first, calls = capture_block_calls(dense, blocks, ids)
     X = blocks[1].input_layernorm(calls[0].run(model.model.layers[0], first)).reshape(-1, 64).double().numpy()
-    W, name = blocks[1].mlp.up_proj.weight, "model.layers.1.self_attn.q_proj"
+    name = "model.layers.1.self_attn.q_proj"
     W = blocks[1].self_attn.q_proj.weight.double().numpy()
     found = np.linalg.norm(X @ (product(model, name) - W).T)
     sigma = np.linalg.svd(X @ W.T, compute_uv=False)
@@ -127,8 +127,6 @@ def test_no_rank_is_left_over():
         prune(tiny_model("llama"), "asvd", "s99")
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("spec", ["svd_llm", "asvd"])
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
-def test_patches_and_exports_come_back(tmp_path, model_type, spec, dtype):
-    assert_comes_back(tmp_path, tiny_model(model_type, dtype=dtype), spec, "s30", plain=False)
+def test_patches_and_exports_come_back(tmp_path, model_type):
+    assert_comes_back(tmp_path, tiny_model(model_type, dtype=torch.bfloat16), "svd_llm", "s30", plain=False)
