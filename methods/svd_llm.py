@@ -54,6 +54,4 @@ def prune_model(model, calibration, target, inputs, note):
                     lambda A, S=S: torch.linalg.solve_triangular(S, A, upper=False, left=False),
                 )  # fmt: skip
 
-    visit_blocks(
-        model, calibration, ["gram"], split, device, lambda done, total: None, dense=inputs == "dense"
-    )
+    visit_blocks(model, calibration, ["gram"], split, device, lambda done, total: None, dense=inputs == "dense")

@@ -15,7 +15,7 @@ def reshaped(dense: nn.Module, pruned: nn.Module) -> tuple[nn.Module, list[dict[
     """The dense model with the modules that `pruned` has, sharing its tensors, and the steps that lead there."""
     base = copy.deepcopy(dense, {id(tensor): tensor for tensor in [*dense.parameters(), *dense.buffers()]})
     steps = []
-    for find in (_kept_blocks, _factored):  # names are those of what is kept
+    for find in (_kept_blocks, _sliced, _factored):  # names are those of what is kept
         found = find(base, pruned)
         for step in found:
             surgery.STEPS[step["step"]](base, step)
@@ -32,18 +32,18 @@ def _kept_blocks(dense: nn.Module, pruned: nn.Module) -> list[dict[str, Any]]:
     before, after = ([block for _, block in architecture.blocks(model)] for model in (dense, pruned))
     if not 0 < len(after) < len(before):
         return []
-    return [{"step": "keep_blocks", "module": architecture.container, "kept": aligned(before, after)}]
+    kept = aligned(_facts(dense, before), _facts(pruned, after))
+    return [{"step": "keep_blocks", "module": architecture.container, "kept": kept}]
 
 
-def aligned(before: list[nn.Module], after: list[nn.Module]) -> list[int]:
-    """Which block of `before` each one of `after` was, in order: the choice with most tensors in common.
+def aligned(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[int]:
+    """Which old block each new one was, in order: the choice with most facts in common, of several the first.
 
-    A block that was changed still gets a place, the first that is free; then its tensors are stored.
+    A block with other tensors than any block had still gets a place; then its tensors are stored.
     """
-    old, new = ([_tensor_digests(block) for block in blocks] for blocks in (before, after))
-    common = [[sum(b.get(name) == digest for name, digest in a.items()) for b in old] for a in new]
+    common = [[sum(b.get(name) == fact for name, fact in a.items()) for b in old] for a in new]
     spare = len(old) - len(new)
-    # best[j][i]: most in common of after[j:] where after[j] is at before[i] or later.
+    # best[j][i]: most in common of new[j:] where new[j] was old[i] or a later one.
     best = [[0] * (len(old) + 1) for _ in range(len(new) + 1)]
     for j in reversed(range(len(new))):
         best[j][j + spare + 1 :] = [-1] * (len(old) - j - spare)
@@ -59,8 +59,30 @@ def aligned(before: list[nn.Module], after: list[nn.Module]) -> list[int]:
     return kept
 
 
-def _tensor_digests(block: nn.Module) -> dict[str, int]:
-    return {name: hash(bits_of(tensor).tobytes()) for name, tensor in block.state_dict().items()}
+def _facts(model: nn.Module, blocks: list[nn.Module]) -> list[dict[str, Any]]:
+    """What tells blocks apart: their tensors, as digests, and, counting more, what kind of layer each is."""
+    config: Any = model.config
+    types = getattr(config, "layer_types", None) or []
+    types = types if len(types) == len(blocks) else [None] * len(blocks)
+    facts: list[dict[str, Any]] = []
+    for block, kind in zip(blocks, types, strict=True):
+        state = block.state_dict().items()
+        facts.append({name: hash(bits_of(tensor).tobytes()) for name, tensor in state})
+        facts[-1] |= {f"kind {copy}": kind for copy in range(len(state) + 1)}
+    return facts
+
+
+def _sliced(dense: nn.Module, pruned: nn.Module) -> list[dict[str, Any]]:
+    """One step if the hidden states have become narrower."""
+    config: Any = getattr(pruned, "config", None)
+    architecture = ARCHITECTURES.get(getattr(config, "model_type", ""))
+    if architecture is None:
+        return []
+    before, after = ([block for _, block in architecture.blocks(model)] for model in (dense, pruned))
+    if not after or surgery.is_sliced(before[0]) or not surgery.is_sliced(after[0]):
+        return []
+    hidden = after[0].get_parameter("attention_shortcut").shape[0]
+    return [{"step": "slice", "module": architecture.container, "hidden": hidden}]
 
 
 def _factored(dense: nn.Module, pruned: nn.Module) -> list[dict[str, Any]]:

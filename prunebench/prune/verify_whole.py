@@ -64,7 +64,9 @@ def _check_outside(dense: nn.Module, pruned: nn.Module) -> None:
         if tensor.dtype != after[name].dtype:
             raise ContractError(f"{name} changed its dtype from {tensor.dtype} to {after[name].dtype}")
         if now.shape == wide.shape and not same_bits(tensor, after[name]):
-            raise ContractError(f"{name} was changed; as long as {table} keep their width only decoder blocks may change")
+            raise ContractError(
+                f"{name} was changed; as long as {table} keep their width only decoder blocks may change"
+            )
     dtypes = {parameter.dtype for parameter in dense.parameters()}
     for name, parameter in pruned.named_parameters():
         if parameter.dtype not in dtypes:

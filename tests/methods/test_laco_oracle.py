@@ -24,7 +24,10 @@ def by_hand(dense, wanted, layers, interval, threshold):
         found = {}
         for name, view in linears.items():
             if name.startswith(prefix):
-                found[name.removeprefix(prefix)] = (view.weight.double(), None if view.bias is None else view.bias.double())
+                found[name.removeprefix(prefix)] = (
+                    view.weight.double(),
+                    None if view.bias is None else view.bias.double(),
+                )
         return found
 
     def merge(stack, low, extra):
@@ -76,7 +79,7 @@ def by_hand(dense, wanted, layers, interval, threshold):
     return stack
 
 
-@pytest.mark.parametrize(("layers", "interval"), [(4, 2), (2, 1), (3, 1), (2, 3)])
+@pytest.mark.parametrize(("layers", "interval"), [(4, 2), (2, 1), (3, 2)])
 @pytest.mark.parametrize("model_type", ["llama", "gpt2", "opt", "gemma2"])
 def test_the_algorithm_in_double_precision(model_type, layers, interval):
     dense = deep_model(model_type, seed=layers)

@@ -23,12 +23,14 @@ METHODS = ["svd_llm", "svd_llm@inputs=pruned", "asvd"]
 def inputs_of(model, ids):
     """What every linear reads, (tokens, in) float64, by name."""
     seen = {}
-    hooks = [
-        view.module.register_forward_pre_hook(
-            lambda module, args, name=name: seen.setdefault(name, args[0].reshape(-1, args[0].shape[-1]).double().numpy())
-        )
-        for name, view in prunable_linears(model).items()
-    ]
+
+    def listener(name):
+        def listen(module, args):
+            seen[name] = args[0].reshape(-1, args[0].shape[-1]).double().numpy()
+
+        return listen
+
+    hooks = [view.module.register_forward_pre_hook(listener(name)) for name, view in prunable_linears(model).items()]
     model(ids, use_cache=False)
     for hook in hooks:
         hook.remove()
@@ -88,8 +90,9 @@ def test_asvd_cuts_the_scaled_weight(model_type, alpha):
     for name, view in prunable_linears(dense).items():
         W, S = view.weight.double().numpy(), np.abs(seen[name]).mean(0) ** alpha
         out, width = W.shape
-        wanted = _cut(W * S, round(0.6 * out * width / (out + width))) / S
-        np.testing.assert_allclose(product(model, name), wanted, atol=2e-5)
+        wanted = _cut(W * S, round(0.6 * out * width / (out + width)))
+        np.testing.assert_allclose(product(model, name) * S, wanted, atol=2e-5)
+        assert np.isfinite(product(model, name)).all()
 
 
 def test_statistics_of_the_factored_blocks_before():

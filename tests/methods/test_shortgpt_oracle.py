@@ -64,6 +64,7 @@ def test_dropped_blocks_are_skipped_blocks(model_type):
     dense = with_idle_blocks(model_type, (1, 4))
     cell = prune(dense, "shortgpt", "s30")
     assert dropped(cell) == [1, 4]
+
     def skip(module, args, kwargs, output):
         x = args[0] if args else kwargs["hidden_states"]
         return (x, *output[1:]) if isinstance(output, tuple) else x
