@@ -79,9 +79,8 @@ def prune_model(model, calibration, target, layers, interval, threshold, step, t
         state = sweep(len(sizes), wanted, min(layers, len(sizes)), interval, threshold, resemblance)
         if len(state) == len(sizes) - wanted:
             bases = " ".join(f"{min(c)}-{max(c)}" for c in state if len(c) > 1)
-            note(
-                f"merged {bases} of {len(sizes)} layers at threshold {threshold:.2f}, resemblance {known[repr(state)]:.3f}"
-            )
+            like = known[repr(state)]
+            note(f"merged {bases} of {len(sizes)} layers at threshold {threshold:.2f}, resemblance {like:.3f}")
             collapse(model, architecture.container, state)
             return
         threshold = round(threshold - step, 10)

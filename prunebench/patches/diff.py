@@ -19,7 +19,7 @@ def make_patch(dense: nn.Module, pruned: nn.Module) -> Patch:
     """What turns `dense` into `pruned`; both are only read.
 
     Raises:
-        PrunebenchError: the models differ in a way the format has no step for (modules replaced or dropped that are no blocks).
+        PrunebenchError: the models differ in a way the format has no step for (other modules than blocks dropped, say).
     """
     base, first = reshaped(dense, pruned)
     before, after = stored_tensors(base), stored_tensors(pruned)

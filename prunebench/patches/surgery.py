@@ -139,7 +139,7 @@ def slice_hidden(model: Any, container: str, hidden: int) -> None:
     embeddings.weight, embeddings.embedding_dim = zeros(len(embeddings.weight), hidden), hidden
     blocks = list(model.get_submodule(container))
     for block in blocks:
-        block.__class__ = _sliced_class(type(block))
+        block.__class__ = _sliced_class(block.__class__)
         block.attention_shortcut = zeros(hidden, hidden)
         block.mlp_shortcut = zeros(hidden, width if block is blocks[-1] else hidden)
         for norm in (block.input_layernorm, block.post_attention_layernorm):

@@ -1,6 +1,7 @@
 """The contract of structured pruning, checked on the finished model: what is gone, and that the rest is as it was."""
 
 from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
