@@ -1,7 +1,8 @@
 """A patch back into a folder that loads without prunebench.
 
 An ordinary `save_pretrained` folder wherever a config can say what the model looks like. Where layers have kept
-different numbers of heads or channels, none can: then the folder brings the few lines that load it.
+different numbers of heads or channels, or have modules no transformers class has, none can: then the folder brings
+the few lines that load it.
 """
 
 import copy
