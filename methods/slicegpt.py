@@ -51,6 +51,7 @@ def sliced_width(model, width, removed, multiple):
         last = blocks[-1][-1][0].weight  # writes the old width
         return total * hidden / width + last.shape[1] * (width - hidden) + shortcuts
 
+    multiple = max(1, min(multiple, width // 64))  # steps of a narrow model would be too coarse for a target
     choices = range(multiple, width + 1, multiple)
     return width if removed <= 0 else min(choices, key=lambda h: abs(1 - left(h) / total - removed))
 

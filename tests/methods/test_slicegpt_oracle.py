@@ -47,7 +47,6 @@ def test_what_is_sliced_is_what_varies_least(model_type):
     dense = with_biases(model_type)
     cell = prune(dense, "slicegpt", "s30")
     hidden = cell.model.model.embed_tokens.weight.shape[1]
-    assert hidden % 8 == 0
     assert hidden < 0.7 * 64, "the shortcuts have to be made up for"
     streams = []
 
@@ -83,7 +82,7 @@ def _projected(layer, first, second):
 @pytest.mark.parametrize("token", ["s10", "s20", "s50"])
 def test_the_target_counts_the_shortcuts(token):
     dense = tiny_model("llama")
-    cell = prune(dense, "slicegpt@multiple=1", token)
+    cell = prune(dense, "slicegpt", token)
     blocks = cell.model.model.layers
     now = sum(p.numel() for b in blocks for p in b.parameters() if p.dim() == 2)
     before = sum(p.numel() for b in dense.model.layers for p in b.parameters() if p.dim() == 2)
