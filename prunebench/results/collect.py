@@ -11,8 +11,8 @@ import pandas as pd
 from prunebench.files import replacing
 from prunebench.plugins.description import Description
 from prunebench.results.cells import CellResult
-from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY, SCORED, Pair
-from prunebench.results.intervals import Floats, mean_intervals
+from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY, SCORED, TIMED, Pair
+from prunebench.results.intervals import Floats, mean_intervals, median_interval
 from prunebench.results.ranking import rank_methods
 from prunebench.results.records import Cost
 from prunebench.results.rows import COLUMNS, RANK, Row
@@ -69,6 +69,8 @@ def collect(
                 rows.append(score.row)
                 if score.row.metric in SCORED:
                     scores.append(score)
+                elif score.row.metric in TIMED:
+                    _add_median_interval(score)
     _add_intervals(scores)
     rows += _rank_rows(scores)
     rows.sort(key=lambda row: (row.protocol, row.model, row.method, row.seed, row.target, row.metric, row.dataset))
@@ -154,6 +156,13 @@ def _add_intervals(scores: Sequence[_Score]) -> None:
             ends = np.exp([low, high]) if row.metric == PERPLEXITY else (low, high)
             # Resampling noise is far above the sixth digit; what matrix libraries differ in is below it.
             row.ci_low, row.ci_high = (float(f"{end:.6g}") for end in ends)
+
+
+def _add_median_interval(score: _Score) -> None:
+    for items in score.strata:
+        score.row.n = len(items) or None
+        if (ends := median_interval(items)) is not None:
+            score.row.ci_low, score.row.ci_high = ends
 
 
 def _rank_rows(scores: Iterable[_Score]) -> list[Row]:
