@@ -94,9 +94,9 @@ class Speed(Strict):
         repetitions: turns of each model; with fewer than six a median has no 95 % interval.
     """
 
-    prompt_tokens: Positive = 256
-    new_tokens: Positive = 12
-    repetitions: Annotated[int, Field(ge=6)] = 9
+    prompt_tokens: Positive = 128
+    new_tokens: Positive = 8
+    repetitions: Annotated[int, Field(ge=6)] = 13
 
 
 class Protocol(Strict):
