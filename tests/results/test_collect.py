@@ -243,7 +243,8 @@ def test_a_model_that_became_smaller_has_its_size(tmp_path):
     assert found["parameters", ""] == 900
     assert found["effective_sparsity", ""] == pytest.approx(0.1)
     assert found["effective_sparsity", "without embeddings"] == pytest.approx(1 / 9)
-    assert "parameters" not in set(pick(frame, method="dense")["metric"])
+    assert one(frame, method="dense", metric="parameters")["value"] == 1000
+    assert set(pick(frame, method="dense", metric="effective_sparsity")["value"]) == {0}
 
 
 def test_the_reference_gate_empties_the_model(run):

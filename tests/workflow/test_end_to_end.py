@@ -42,8 +42,8 @@ def test_a_run_ends_with_the_leaderboard_and_a_second_has_nothing_to_do(project:
 
 def test_smaller_models_are_timed_beside_the_dense_one(tmp_path: Path) -> None:
     project = Project(tmp_path / "project", methods=("magnitude_units", "magnitude"))
-    project.config.update(targets=["s50", "u50"], evaluate=["perplexity", "speed"])
-    project.snakemake()
+    project.config.update(targets=["s50", "u50"], evaluate=["speed"])
+    project.collect()
 
     with (project.root / "results" / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -61,12 +61,10 @@ def test_smaller_models_are_timed_beside_the_dense_one(tmp_path: Path) -> None:
             float(found[name, metric, ""]["value"]) for name in ("dense", "magnitude_units", "magnitude")
         )
         assert units < dense == masked
-    assert "prefill_speedup" in (project.root / "reports" / "leaderboard.html").read_text()
     for log in (project.root / "results" / "logs" / "evaluate_speed").rglob("*.log"):
         assert log.read_text().count("loaded as") == 1
 
     before = project.records()
-    assert "Nothing to be done" in project.snakemake()
     protocols = project.root / "protocols.yaml"
     protocols.write_text(protocols.read_text().replace("repetitions: 7", "repetitions: 8"))
     project.collect()
