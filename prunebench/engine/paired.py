@@ -96,7 +96,7 @@ def visit_pairs(
         calibration: (samples, tokens) token ids.
         device: blocks move there one at a time and back.
     """
-    blocks = [block for _, block in architecture_of(model).blocks(model)]  # type: ignore[arg-type]
+    blocks = [block for _, block in architecture_of(model).blocks(model)]
     captured = [capture_block_calls(model, blocks, ids) for ids in calibration_batches(calibration)]
     states = [States(first.to(device), first.to(device)) for first, _ in captured]
     for index, (block, groups) in enumerate(zip(blocks, block_linears(model), strict=True)):

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -98,10 +99,10 @@ def _prune(
     model = copy.deepcopy(dense)
     device = torch.device(device)
     if method.framework.data == "self":
-        calibration = facts.once(
-            "self-written text",
-            lambda: self_written(model, *calibration.shape, generator_for(seed, "self-written text"), device),
-        )
+        samples, tokens = calibration.shape
+        generator = generator_for(seed, "self-written text")
+        work = partial(self_written, model, samples, tokens, generator, device)
+        calibration = facts.once("self-written text", work)
     targets, notes = linear_targets(model, method.framework, target, calibration, device, facts)
     kept: dict[str, Tensor] = {}
     said: list[str] = []
