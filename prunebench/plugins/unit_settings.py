@@ -19,7 +19,7 @@ class UnitSettings(BaseModel):
             same share of its channels (ML-MM of Greedy Output Approximation).
         attention: the share of attention's units to be removed, whatever the target (UL-MM, or AL-MM with `global`);
             MLPs lose what the target asks for beyond that. None leaves it to the allocation.
-        tau: with `similarity`, the Jensen-Shannon distance below which of two heads one goes. None finds the one that
+        tau: with `similarity`, the Jensen-Shannon distance below which of two heads one goes. None takes what
             meets the share of attention.
         blocks: `all`, or the first block and the one after the last, as numbers (`4-30`) or as shares of the depth
             (`0.125-0.9375`), as LLM-Pruner and others leave the outer blocks alone.

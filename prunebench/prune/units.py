@@ -73,7 +73,7 @@ def prune_units(
             work = partial(attention_distances, model, calibration, device, progress)
             distances = facts.once("attention distances", work)
             gone, tau = similar_heads(list(chosen.values()), distances, budget, settings.attention, settings.tau)
-            note(f"of heads at a Jensen-Shannon distance below {tau:.4g}, one goes")
+            note(f"of heads at a Jensen-Shannon distance up to {tau:.4g}, one goes")
         counts = remaining_counts(list(chosen.values()), gone, budget)
         needs = list(dict.fromkeys([*needs, *repair_needs]))
     else:

@@ -36,40 +36,33 @@ def similar_heads(
 ) -> tuple[dict[str, Tensor], float]:
     """Which heads go.
 
+    Since a larger tau prunes the same heads and more, the tau that meets a ratio need not be searched for: the heads
+    with the lowest thresholds go, of equal ones the first.
+
     Args:
         blocks: the modules that lose units.
         distances: (units, units) of each attention module by name.
         budget: weights to be removed in all.
         attention: the share of the heads to go; None for the same share as of all weights in these modules.
-        tau: the threshold; None finds the one that meets the share, by bisection.
+        tau: the threshold; None for that share.
 
     Returns:
-        (units,) bool by attention module, True = to go; and tau.
+        (units,) bool by attention module, True = to go; and tau, or the highest threshold among those that go.
     """
     modules = [module for block in blocks for module in block]
     heads = [module for module in modules if module.kind == "attention"]
-    thresholds = {module.name: redundancy(distances[module.name]) for module in heads}
+    thresholds = torch.cat([redundancy(distances[module.name]) for module in heads])
     if tau is None:
         if attention is None:
             attention = budget / sum(module.units * module.unit_weights for module in modules)
-        wanted = int(attention * sum(module.units for module in heads) + 0.5)
-        tau = _bisected(torch.cat(list(thresholds.values())), wanted) if heads else 0.0
-    return {name: threshold < tau for name, threshold in thresholds.items()}, tau
-
-
-def _bisected(thresholds: Tensor, wanted: int) -> float:
-    """The largest tau, among the distances there are, that prunes no more heads than wanted."""
-    candidates = thresholds[thresholds.isfinite()].unique().tolist()
-    # Above the largest distance all go that can; just above counts too, as the comparison is strict.
-    candidates.append(candidates[-1] * (1 + 1e-9) + 1e-300 if candidates else 0.0)
-    low, high = 0, len(candidates) - 1  # the smallest prunes none
-    while low < high:
-        middle = (low + high + 1) // 2
-        if int((thresholds < candidates[middle]).sum()) <= wanted:
-            low = middle
-        else:
-            high = middle - 1
-    return float(candidates[low])
+        wanted = min(int(attention * len(thresholds) + 0.5), int(thresholds.isfinite().sum()))
+        lowest = thresholds.argsort(stable=True)[:wanted]
+        gone = torch.zeros(len(thresholds), dtype=torch.bool).index_fill_(0, lowest, True)
+        tau = float(thresholds[lowest].max()) if wanted else 0.0
+    else:
+        gone = thresholds < tau
+    parts = gone.split([module.units for module in heads])
+    return {module.name: part for module, part in zip(heads, parts, strict=True)}, tau
 
 
 def remaining_counts(blocks: Blocks, gone: Mapping[str, Tensor], budget: float) -> dict[str, int]:
