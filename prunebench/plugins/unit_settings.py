@@ -58,6 +58,13 @@ class UnitSettings(BaseModel):
             raise ValueError("it is the threshold of allocation=similarity and means nothing with another")
         return value
 
+    @field_validator("compensation")
+    @classmethod
+    def _sees_pruned_blocks(cls, value: str, info: ValidationInfo) -> str:
+        if value == "two_step" and info.data.get("statistics") == "dense":
+            raise ValueError("it repairs what pruned blocks give, so it needs statistics=pruned")
+        return value
+
     def block_range(self, depth: int) -> range:
         """The numbers of the blocks that lose units, of a model with so many."""
         match = _RANGE.fullmatch(self.blocks)
