@@ -19,7 +19,7 @@ from prunebench.prune.streams import generator_for
 from prunebench.prune.targets import linear_targets
 from prunebench.prune.units import prune_units
 from prunebench.prune.verify import verify_pruned
-from prunebench.prune.verify_units import verify_structured
+from prunebench.prune.verify_units import kept_units, verify_structured
 from prunebench.results.records import Sparsity
 from prunebench.sparsity.select import prune_lowest
 from prunebench.targets import Target
@@ -60,7 +60,8 @@ def prune_cell(
     """
     model, notes, to = _prune(dense, method, target, calibration, seed, device, progress, facts or DenseFacts())
     if target.pattern == "structured":
-        sparsity = verify_structured(dense, model, target, to.kept, method.framework.units.compensation)
+        compensation, share_of = method.framework.units.compensation, method.header.share_of
+        sparsity = verify_structured(dense, model, target, to.kept, compensation, share_of)
     else:
         sparsity = verify_pruned(dense, model, target, method.header.group, to.targets)
     return PrunedCell(model, sparsity, notes)
@@ -104,11 +105,13 @@ def _prune(
         said.append(encodable(text))  # whatever a method says: it is written into the record
 
     if method.kind == "model":
-        call_with_extras(
+        told = call_with_extras(
             method.function,
             {**method.params, "generator": generator_for(seed, "model"), "note": note},
             model, calibration, target,
         )  # fmt: skip
+        if isinstance(told, Mapping) and target.pattern == "structured":
+            kept = kept_units(dense, told)
     elif method.kind in ("score", "layer"):
         gradients: dict[str, WeightGradients] = {}
         if "gradients" in method.header.needs:
