@@ -7,11 +7,27 @@ from typing import Literal, get_args
 from pydantic import ValidationError
 
 from prunebench.errors import PrunebenchError, unknown_name
-from prunebench.plugins.header import FRAMEWORK_PARAMS, Header, Value
+from prunebench.plugins.header import FRAMEWORK_PARAMS, LORA_KEYS, Header, Value
 from prunebench.plugins.unit_settings import UNIT_KEYS, UnitSettings
 
 Allocation = Literal["uniform", "owl", "alphapruning"]
 ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Recovery fine-tuning with LoRA after pruning: `lora=8,lora_text=sotu-train`.
+
+    Attributes:
+        samples: how many sequences it trains on, each once per epoch.
+        text: name in the data registry; None for the protocol's calibration text.
+        epochs, learning_rate: LLM-Pruner's, where a variant does not say.
+    """
+
+    samples: int
+    text: str | None = None
+    epochs: int = 2
+    learning_rate: float = 1e-4
 
 
 @dataclass(frozen=True)
@@ -23,12 +39,14 @@ class FrameworkParams:
         only: prune just the linears whose name ends in one of these; empty for all.
         allocation: how the blocks share the sparsity.
         units: what is done with the scores of units; the fields above but `nsamples` are not for such methods.
+        recovery: the fine-tuning that follows the pruning, if any.
     """
 
     nsamples: int | None = None
     only: tuple[str, ...] = ()
     allocation: Allocation = "uniform"
     units: UnitSettings = field(default_factory=UnitSettings)
+    recovery: Recovery | None = None
 
 
 def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> FrameworkParams:
@@ -40,9 +58,12 @@ def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> 
     nsamples, only, allocation = (values.get(key) for key in ("nsamples", "only", "allocation"))
     if nsamples is not None and (type(nsamples) is not int or nsamples < 1):
         raise PrunebenchError(f"method {spec!r}: nsamples is a number of calibration sequences, 1 or more")
+    recovery = recovery_settings(spec, values)
     if header.kind == "units":
-        return FrameworkParams(nsamples, units=_unit_settings(spec, values, header))
+        return FrameworkParams(nsamples, units=_unit_settings(spec, values, header), recovery=recovery)
     for key in FRAMEWORK_PARAMS:
+        if key in LORA_KEYS:
+            continue
         if key in values and key not in ("nsamples", "only", "allocation"):
             raise PrunebenchError(f"method {spec!r}: {key} is for methods that define score_units")
         if key in values and key != "nsamples" and header.kind == "model":
@@ -53,7 +74,27 @@ def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> 
     if allocation is not None and allocation not in ALLOCATIONS:
         raise unknown_name("allocation", str(allocation), ALLOCATIONS, f"method {spec!r}")
     chosen = next((known for known in ALLOCATIONS if known == allocation), ALLOCATIONS[0])
-    return FrameworkParams(nsamples, names, chosen)
+    return FrameworkParams(nsamples, names, chosen, recovery=recovery)
+
+
+def recovery_settings(spec: str, values: Mapping[str, Value]) -> Recovery | None:
+    """The fine-tuning a variant asks for.
+
+    Raises:
+        PrunebenchError: a value makes no sense.
+    """
+    given = {key: values[key] for key in LORA_KEYS if key in values}
+    if not given:
+        return None
+    samples, text = given.get("lora"), given.get("lora_text")
+    epochs, rate = given.get("lora_epochs", Recovery.epochs), given.get("lora_lr", Recovery.learning_rate)
+    if type(samples) is not int or samples < 1:
+        raise PrunebenchError(f"method {spec!r}: lora is a number of sequences to fine-tune on, 1 or more")
+    if type(epochs) is not int or epochs < 1:
+        raise PrunebenchError(f"method {spec!r}: lora_epochs is 1 or more")
+    if type(rate) not in (int, float) or not 0 < float(rate or 0) < 1:
+        raise PrunebenchError(f"method {spec!r}: lora_lr is a learning rate between 0 and 1")
+    return Recovery(samples, None if text is None else str(text), epochs, float(rate or 0))
 
 
 def _unit_settings(spec: str, values: Mapping[str, Value], header: Header) -> UnitSettings:

@@ -13,6 +13,7 @@ from prunebench.errors import PrunebenchError
 from prunebench.files import digest_folder
 from prunebench.layout import (
     CALIBRATION,
+    RECOVERY,
     EVALUATION_RECORD,
     METRICS,
     MODEL,
