@@ -65,8 +65,8 @@ def load_config(mapping: Mapping[str, Any]) -> Config:
         _known("text", [text] if text else [], texts, f"{files.models}, entry {name!r}")
     _check_references(config.model_registry, protocols, texts, files.models)
     for spec in config.methods:
-        text = parse_variant(spec)[1].get("lora_text")
-        _known("text", [str(text)] if text is not None else [], texts, f"method {spec!r}")
+        values = parse_variant(spec)[1]
+        _known("text", [str(values["lora_text"])] if "lora_text" in values else [], texts, f"method {spec!r}")
     if "zeroshot" in config.evaluate and not config.zeroshot_tasks:
         raise PrunebenchError("config: `evaluate` has zeroshot but `zeroshot_tasks` is empty; name tasks or drop it")
     for spec in config.methods:

@@ -89,7 +89,8 @@ def learn_policy(
     units, channels, width = states[0].shape
     policy = Policy(units * channels, width, generator)
     optimizer = torch.optim.AdamW(policy.parameters(), lr=learning_rate)
-    best, history = copy.deepcopy(policy), []
+    best = copy.deepcopy(policy)
+    history: list[float] = []
     with torch.enable_grad():
         for _ in range(episodes):
             before = copy.deepcopy(policy)

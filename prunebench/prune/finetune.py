@@ -4,8 +4,6 @@ import warnings
 from dataclasses import dataclass
 
 import torch
-from peft import LoraConfig, get_peft_model
-from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -64,7 +62,7 @@ def fine_tune(
         losses += _train(model, [training[step] for step in steps], ids.validation, settings.learning_rate, device)
     finally:
         adapted.to(home)
-        deltas = _take_adapters_out(adapted)
+        deltas = _take_adapters_out(model, adapted)
     _merge(model, deltas, seed, keep_zeros)
     model.to(device)
     losses[-1] = losses[-1].model_copy(update={"validation": _validate(model, ids.validation, device)})
@@ -77,6 +75,8 @@ def fine_tune(
 
 def _with_adapters(model: nn.Module, seed: int) -> nn.Module:
     """The model with fp32 adapters on the linears of its decoder blocks, whatever a method has put there."""
+    from peft import LoraConfig, get_peft_model  # takes seconds, and most cells are not fine-tuned
+
     names = [
         f"{block_name}.{name}"
         for block_name, block in ARCHITECTURES[model.config.model_type].blocks(model)  # type: ignore[union-attr,index]
@@ -87,7 +87,7 @@ def _with_adapters(model: nn.Module, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Conv1D, whose transposed weight peft sees for itself
         torch.manual_seed(generator_for(seed, "lora").initial_seed())
-        return get_peft_model(model, config).eval()  # type: ignore[arg-type]
+        return get_peft_model(model, config).eval()
 
 
 def _train(
@@ -137,18 +137,19 @@ def _loss(model: nn.Module, ids: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _take_adapters_out(adapted: nn.Module) -> dict[str, Tensor]:
+def _take_adapters_out(model: nn.Module, adapted: nn.Module) -> dict[str, Tensor]:
     """What the adapters add to each weight, as it is stored, fp32; the model is then as it was without them."""
-    model = adapted.base_model.model  # type: ignore[union-attr]
+    from peft.tuners.lora import LoraLayer
+
     deltas = {
         name: module.get_delta_weight("default").float()
-        for name, module in model.named_modules()  # type: ignore[operator,union-attr]
+        for name, module in model.named_modules()
         if isinstance(module, LoraLayer)
     }
     adapted.unload()  # type: ignore[operator]
     if hasattr(model, "peft_config"):
         del model.peft_config
-    model.requires_grad_(False)  # type: ignore[operator,union-attr]
+    model.requires_grad_(False)
     return deltas
 
 

@@ -9,7 +9,7 @@ import pytest
 from prunebench.results.collect import collect, write
 from prunebench.results.expected import expected_pairs
 from prunebench.results.ranking import rank_methods
-from prunebench.results.records import PruneRecord, Size, load_record, save_record
+from prunebench.results.records import Loss, PruneRecord, Size, load_record, save_record
 from tests.results.example import FAILURES, KINDS, METHODS, MODELS, PROMPT, TARGETS, TASKS, TEXTS, make_run
 
 COLUMNS = [
@@ -277,3 +277,19 @@ def test_seeds_are_ranked_apart(tmp_path):
     assert sorted(zip(ranks["seed"], ranks["method"], ranks["value"], ranks["n"], strict=True)) == [
         (0, "random", 2, 2), (0, "wanda", 1, 2), (1, "random", 2, 2), (1, "wanda", 1, 2),
     ]  # fmt: skip
+
+
+def test_the_curve_of_recovery_fine_tuning_has_a_row_for_each_point(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    path = tmp_path / next(cell for cell in run.cells if cell.target == "u50").sweep.prune_record("u50")
+    record = load_record(path, PruneRecord)
+    losses = [Loss(step=0, validation=3.5), Loss(step=1, train=3.25, validation=3.0)]
+    save_record(path, record.model_copy(update={"losses": losses}))
+    frame = run.collect()
+    found = frame[frame["metric"].isin(["train_loss", "validation_loss"])]
+    rows = [tuple(row) for row in found[["method", "target", "metric", "dataset", "value"]].itertuples(index=False)]
+    assert rows == [
+        ("wanda", "u50", "train_loss", "1", 3.25),
+        ("wanda", "u50", "validation_loss", "0", 3.5),
+        ("wanda", "u50", "validation_loss", "1", 3.0),
+    ]

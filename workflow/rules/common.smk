@@ -13,13 +13,13 @@ from prunebench.errors import PrunebenchError
 from prunebench.files import digest_folder
 from prunebench.layout import (
     CALIBRATION,
-    RECOVERY,
     EVALUATION_RECORD,
     METRICS,
     MODEL,
     PATCH,
     PROVENANCE,
     PRUNE_RECORD,
+    RECOVERY,
     TASK,
     TEXT,
     WINDOWS,
