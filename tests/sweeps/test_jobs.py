@@ -265,7 +265,8 @@ def test_a_fine_tuned_model_has_its_curve_its_own_key_and_the_right_numbers(proj
     project.evaluate("u50", method=method)
     ids, dense = load_calibration(path), load_model(Path(MODEL.format(model=MODEL_NAME)).parent, "float32")
     by_hand = prune_cell(
-        dense, load_method(method, ["methods"]), Target.parse("u50"), load_calibration(keys.calibration_path(project.sweep())),
+        dense, load_method(method, ["methods"]), Target.parse("u50"),
+        load_calibration(keys.calibration_path(project.sweep())),
         recovery=RecoveryIds(validation=ids[:4], training=ids[4:6]),
     )  # fmt: skip
     assert by_hand.losses == record.losses
