@@ -53,7 +53,7 @@ def prune_model(
     modules = [module for block in unit_modules(model) for module in block if module.kind == kind]
     if state == "gate" and "gate" not in modules[0].rows:
         raise NotApplicable("state=gate: the MLPs have no gate")
-    states = [module.tensor(role).weight for module in modules]
+    states = [module.tensor(role).weight.cpu() for module in modules]  # where the random numbers are
     if len({tuple(matrix.shape) for matrix in states}) > 1:
         raise NotApplicable("one policy fits modules of one size, and those of this model differ")
 
