@@ -10,7 +10,7 @@ from prunebench.errors import ContractError
 from prunebench.models.linear import prunable_linears
 from prunebench.prune.verify import verify_pruned
 from prunebench.targets import DENSE, Target
-from tests.tiny_models import tiny_model
+from tests.tiny_models import CONFIGS, tiny_model
 
 HALF = Target.parse("u50")
 
@@ -132,3 +132,9 @@ def test_a_changed_dtype_is_rejected(dense):
     pruned.model.layers[0].mlp.up_proj.to(torch.bfloat16)
     with pytest.raises(ContractError, match=r"up_proj\.weight changed its shape or dtype"):
         verify_pruned(dense, pruned, HALF, "row")
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_models_of_every_architecture_can_be_verified(name):
+    dense = tiny_model(name)  # Gemma's have a buffer without dimensions
+    assert verify_pruned(dense, _halved(dense), HALF, "row").measured == pytest.approx(0.5, abs=0.02)
