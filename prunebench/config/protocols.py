@@ -85,6 +85,20 @@ class Generation(Strict):
     max_new_tokens: Positive = 20
 
 
+class Speed(Strict):
+    """Timing of the pruned and the dense model by turns, one sequence at a time.
+
+    Attributes:
+        prompt_tokens: read at once; so many, with the new ones, that the model has positions for.
+        new_tokens: written after it, one by one.
+        repetitions: turns of each model; with fewer than six a median has no 95 % interval.
+    """
+
+    prompt_tokens: Positive = 128
+    new_tokens: Positive = 8
+    repetitions: Annotated[int, Field(ge=6)] = 13
+
+
 class Protocol(Strict):
     """One entry of `config/protocols.yaml`."""
 
@@ -94,3 +108,4 @@ class Protocol(Strict):
     perplexity: Perplexity
     zeroshot: Zeroshot = Zeroshot()
     generation: Generation = Generation()
+    speed: Speed = Speed()

@@ -76,7 +76,10 @@ def evaluation_key(config: Config, sweep: Sweep, kind: Kind, patch_sha256: str) 
 
 
 def datasets(config: Config, kind: Kind) -> tuple[str, ...]:
-    """The texts, tasks or prompts one kind of evaluation measures under this config, in its order."""
+    """The texts, tasks or prompts one kind of evaluation measures under this config, in its order.
+
+    Speed is measured on none in particular, which is one dataset without a name.
+    """
     return tuple(_dataset_settings(config, kind))
 
 
@@ -180,6 +183,8 @@ def _dataset_settings(config: Config, kind: Kind) -> dict[str, Any]:
     if kind == "zeroshot":
         settings = {**protocol.zeroshot.model_dump(mode="json"), "lm_eval": package_version("lm-eval")}
         return dict.fromkeys(config.zeroshot_tasks, settings)
+    if kind == "speed":
+        return {"": {**protocol.speed.model_dump(mode="json"), "threads": config.threads}}
     return {protocol.generation.prompt: protocol.generation.model_dump(mode="json")}
 
 

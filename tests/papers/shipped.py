@@ -9,9 +9,9 @@ from prunebench.config.strict import read_yaml
 from prunebench.errors import PrunebenchError
 
 ROOT = Path(__file__).parents[2]
-# Papers of structured pruning: these methods, their parameters and the evaluation of speed come after the layouts.
+# Papers of structured pruning: these methods and their parameters come after the layouts.
 UNFINISHED = ("greedy-output", "prunenet")
-_MISSING = ("unknown method", "unknown value 'speed'", "unknown parameter", "unknown allocation", "is for methods that")
+_MISSING = ("unknown method", "unknown parameter", "unknown allocation", "is for methods that")
 
 
 def load_shipped(config: Path) -> Config:

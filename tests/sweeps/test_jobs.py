@@ -21,7 +21,8 @@ from prunebench.layout import MODEL
 from prunebench.models.load import load_model
 from prunebench.plugins.loader import load_method
 from prunebench.prune.cell import prune_cell
-from prunebench.results.records import EvaluationRecord, PruneRecord, load_record, save_record
+from prunebench.results.expected import expected_pairs
+from prunebench.results.records import EvaluationRecord, Measurement, PruneRecord, load_record, save_record
 from prunebench.sweeps import keys
 from prunebench.targets import Target
 from tests.sweeps.project import GOOD, LOG, MODEL_NAME, Project, make_model
@@ -144,6 +145,30 @@ def test_the_dense_model_and_a_generation_go_the_same_way(project: Project) -> N
     dense = load_model(Path(MODEL.format(model=MODEL_NAME)).parent, "float32")
     expected = perplexity(dense, load_windows(keys.windows_path(project.sweep(), "text-a")), "text-a")
     assert values(evaluation_record(project, "u00", method="dense"))["text-a"] == pytest.approx(expected.value)
+
+
+def test_the_speed_of_a_smaller_model_is_recorded_beside_the_dense_ones(project: Project) -> None:
+    project.use_shipped("magnitude_units")
+    project.write_protocol(speed={"prompt_tokens": 40, "new_tokens": 4, "repetitions": 7})
+    for method, targets in (("dense", ["u00"]), ("magnitude_units", ["s20", "s50"])):
+        project.prune(*targets, method=method)
+        project.evaluate(*targets, method=method, kind="speed")
+
+    def measured(target: str, method: str) -> dict[tuple[str, str], Measurement]:
+        record = evaluation_record(project, target, "speed", method)
+        assert record.status == "ok", record.reason
+        return {(m.metric, m.dataset): m for m in record.measurements}
+
+    dense, some, half = measured("u00", "dense"), measured("s20", "magnitude_units"), measured("s50", "magnitude_units")
+    assert tuple(dense) == tuple(half)
+    assert set(dense) == set(expected_pairs(["speed"])["speed"])
+    assert len(half["decode_speedup", ""].items) == 7
+    for metric in ("flops", "flops_counted", "inference_memory_gb"):
+        values = [cell[metric, ""].value or 0 for cell in (dense, some, half)]
+        assert values[0] > values[1] > values[2] > 0, metric
+    loads = LOG.read_text().count("loaded as")
+    project.evaluate("s20", "s50", method="magnitude_units", kind="speed")
+    assert LOG.read_text().count("loaded as") == loads == 4, "each job loads the dense model once, a current one never"
 
 
 def test_a_record_says_how_it_was_made_and_a_patch_is_evaluated_in_its_own_dtype(project: Project) -> None:

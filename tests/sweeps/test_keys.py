@@ -5,11 +5,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 import prunebench.sweeps.keys
 from prunebench.config.load import Config, load_config
+from prunebench.config.schema import Kind
 from prunebench.errors import PrunebenchError
 from prunebench.layout import MODEL, Sweep
 from prunebench.sweeps.keys import evaluate_params, evaluation_key, ids_digest, prune_key, prune_params
@@ -175,12 +177,29 @@ def test_each_text_has_an_entry_of_its_own(project: Project) -> None:
     assert params != evaluate_params(config(project), project.sweep(), "perplexity")
 
 
-def test_settings_of_one_kind_leave_the_others_alone(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("changed", "settings"),
+    [
+        ("generation", {"generation": {"prompt": "Once", "max_new_tokens": 3}}),
+        ("speed", {"speed": {"repetitions": 21}}),
+    ],
+)
+def test_settings_of_one_kind_leave_the_others_alone(project: Project, changed: str, settings: dict[str, Any]) -> None:
     sweep = project.sweep()
-    before = {kind: evaluate_params(config(project), sweep, kind) for kind in ("perplexity", "zeroshot", "generation")}
-    project.write_protocol(generation={"prompt": "Once", "max_new_tokens": 3})
-    after = {kind: evaluate_params(config(project), sweep, kind) for kind in ("perplexity", "zeroshot", "generation")}
-    assert {kind for kind in before if before[kind] != after[kind]} == {"generation"}
+    before = {kind: evaluate_params(config(project), sweep, kind) for kind in get_args(Kind)}
+    project.write_protocol(**settings)
+    after = {kind: evaluate_params(config(project), sweep, kind) for kind in get_args(Kind)}
+    assert {kind for kind in before if before[kind] != after[kind]} == {changed}
+
+
+def test_a_speed_is_one_of_so_many_threads_and_other_numbers_are_not(project: Project) -> None:
+    one, two = config(project), config(project, threads=2)
+    changed = {
+        k
+        for k in get_args(Kind)
+        if evaluate_params(one, project.sweep(), k) != evaluate_params(two, project.sweep(), k)
+    }
+    assert changed == {"speed"}
 
 
 def test_the_method_is_no_part_of_an_evaluations_params_since_its_patch_is(project: Project) -> None:
