@@ -63,7 +63,7 @@ def visit_blocks(
         dense: each block sees what the blocks before it gave as they were, not as `visit` left them.
     """
     blocks = [block for _, block in architecture_of(model).blocks(model)]
-    batches = calibration.split(max(1, _BATCH_TOKENS // calibration.shape[1])) if needs else ()
+    batches = calibration_batches(calibration) if needs else ()
     captured = [capture_block_calls(model, blocks, ids) for ids in batches]
     hidden = [first.to(device) for first, _ in captured]
 
@@ -71,7 +71,7 @@ def visit_blocks(
         home = next(block.parameters()).device
         block.to(device)
         calls = [block_calls[index] for _, block_calls in captured]
-        statistics, outputs = _gather(block, groups, calls, hidden, needs, dense)
+        statistics, outputs = gather(block, groups, calls, hidden, needs, dense)
         visit(index, statistics)
         if index + 1 < len(blocks):
             for batch, call in enumerate(calls):
@@ -80,7 +80,12 @@ def visit_blocks(
         progress(index + 1, len(blocks))
 
 
-def _gather(
+def calibration_batches(calibration: Tensor) -> Sequence[Tensor]:
+    """The samples (samples, tokens) as they are run together."""
+    return calibration.split(max(1, _BATCH_TOKENS // calibration.shape[1]))
+
+
+def gather(
     block: nn.Module,
     groups: list[list[LinearView]],
     calls: list[BlockCall],

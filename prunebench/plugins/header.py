@@ -43,7 +43,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "group": get_args(Group),
 }
 # Variant keys the framework reads itself; a method cannot take them as its own.
-FRAMEWORK_PARAMS = tuple(dict.fromkeys(("nsamples", "only", "allocation", *UNIT_KEYS)))
+FRAMEWORK_PARAMS = tuple(dict.fromkeys(("nsamples", "data", "only", "allocation", *UNIT_KEYS)))
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 _SAFE_VALUE = re.compile(r"[A-Za-z0-9_.+-]+")

@@ -11,6 +11,7 @@ from prunebench.plugins.header import FRAMEWORK_PARAMS, Header, Value
 from prunebench.plugins.unit_settings import UNIT_KEYS, UnitSettings
 
 Allocation = Literal["uniform", "owl", "alphapruning"]
+Data = Literal["calibration", "self"]
 ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
 
 
@@ -22,13 +23,15 @@ class FrameworkParams:
         nsamples: calibration samples, None for the protocol's number.
         only: prune just the linears whose name ends in one of these; empty for all.
         allocation: how the blocks share the sparsity.
-        units: what is done with the scores of units; the fields above but `nsamples` are not for such methods.
+        units: what is done with the scores of units; `only` and `allocation` above are not for such methods.
+        data: whether the calibration is the protocol's text, or as much that the dense model writes itself.
     """
 
     nsamples: int | None = None
     only: tuple[str, ...] = ()
     allocation: Allocation = "uniform"
     units: UnitSettings = field(default_factory=UnitSettings)
+    data: Data = "calibration"
 
 
 def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> FrameworkParams:
@@ -40,12 +43,15 @@ def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> 
     nsamples, only, allocation = (values.get(key) for key in ("nsamples", "only", "allocation"))
     if nsamples is not None and (type(nsamples) is not int or nsamples < 1):
         raise PrunebenchError(f"method {spec!r}: nsamples is a number of calibration sequences, 1 or more")
+    if (data := values.get("data", "calibration")) not in get_args(Data):
+        raise unknown_name("data", str(data), get_args(Data), f"method {spec!r}")
+    source: Data = "self" if data == "self" else "calibration"
     if header.kind == "units":
-        return FrameworkParams(nsamples, units=_unit_settings(spec, values, header))
+        return FrameworkParams(nsamples, units=_unit_settings(spec, values, header), data=source)
     for key in FRAMEWORK_PARAMS:
-        if key in values and key not in ("nsamples", "only", "allocation"):
+        if key in values and key not in ("nsamples", "data", "only", "allocation"):
             raise PrunebenchError(f"method {spec!r}: {key} is for methods that define score_units")
-        if key in values and key != "nsamples" and header.kind == "model":
+        if key in values and key not in ("nsamples", "data") and header.kind == "model":
             raise PrunebenchError(f"method {spec!r}: {key} is for methods that define score or prune_layer")
     names = tuple(str(only).split("+")) if only is not None else ()
     if "" in names:
@@ -53,7 +59,7 @@ def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> 
     if allocation is not None and allocation not in ALLOCATIONS:
         raise unknown_name("allocation", str(allocation), ALLOCATIONS, f"method {spec!r}")
     chosen = next((known for known in ALLOCATIONS if known == allocation), ALLOCATIONS[0])
-    return FrameworkParams(nsamples, names, chosen)
+    return FrameworkParams(nsamples, names, chosen, data=source)
 
 
 def _unit_settings(spec: str, values: Mapping[str, Value], header: Header) -> UnitSettings:

@@ -3,11 +3,13 @@
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from prunebench.engine.gradients import dense_gradients
+from prunebench.engine.self_written import self_written
 from prunebench.engine.sequential import Progress, prune_blocks
 from prunebench.engine.shared import DenseFacts
 from prunebench.engine.statistics import InputStatistics, WeightGradients
@@ -96,6 +98,11 @@ def _prune(
         raise PrunebenchError(f"{method.name} does not do {target.label}: its patterns are {method.header.patterns}")
     model = copy.deepcopy(dense)
     device = torch.device(device)
+    if method.framework.data == "self":
+        samples, tokens = calibration.shape
+        generator = generator_for(seed, "self-written text")
+        work = partial(self_written, model, samples, tokens, generator, device)
+        calibration = facts.once("self-written text", work)
     targets, notes = linear_targets(model, method.framework, target, calibration, device, facts)
     kept: dict[str, Tensor] = {}
     said: list[str] = []

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from prunebench.engine.allocation.similarity import remaining_counts, similar_heads
 from prunebench.engine.allocation.units import check_budget, global_choice, standardised, uniform_counts
+from prunebench.engine.attention import attention_distances
 from prunebench.engine.gradients import dense_gradients
 from prunebench.engine.sequential import Progress, visit_blocks
 from prunebench.engine.shared import DenseFacts
@@ -15,6 +18,7 @@ from prunebench.errors import ContractError, NotApplicable
 from prunebench.models.units import UnitModule, unit_modules
 from prunebench.plugins.loader import Method, call_with_extras
 from prunebench.plugins.unit_settings import UnitSettings
+from prunebench.prune.recovery import prune_recovered
 from prunebench.prune.streams import generator_for
 from prunebench.sparsity.recover import bias_for, refitted
 from prunebench.sparsity.select import lowest
@@ -23,7 +27,9 @@ from prunebench.targets import Target
 
 Statistics = Mapping[str, InputStatistics]
 Note = Callable[[str], None]
-_COMPENSATION_NEEDS: dict[str, list[str]] = {"none": [], "bias": ["input_mean"], "least_squares": ["gram"]}
+_COMPENSATION_NEEDS: dict[str, list[str]] = {
+    "none": [], "bias": ["input_mean"], "least_squares": ["gram"], "two_step": []
+}  # fmt: skip
 
 
 def prune_units(
@@ -62,6 +68,14 @@ def prune_units(
     if settings.allocation == "uniform":
         counts = uniform_counts(list(chosen.values()), budget, settings.attention)
         needs = list(dict.fromkeys([*needs, *repair_needs]))
+    elif settings.allocation == "similarity":
+        if settings.only != "mlp":
+            work = partial(attention_distances, model, calibration, device, progress)
+            distances = facts.once("attention distances", work)
+            gone, tau = similar_heads(list(chosen.values()), distances, budget, settings.attention, settings.tau)
+            note(f"of heads at a Jensen-Shannon distance up to {tau:.4g}, one goes")
+        counts = remaining_counts(list(chosen.values()), gone, budget)
+        needs = list(dict.fromkeys([*needs, *repair_needs]))
     else:
         scores: dict[str, Tensor] = {}
 
@@ -76,14 +90,20 @@ def prune_units(
     removed = sum(counts[module.name] * module.unit_weights for module in modules)
     check_budget(list(chosen.values()), removed, budget, target.token)
 
+    def choose(module: UnitModule, statistics: Statistics) -> Tensor:
+        if module.name not in gone:
+            total = score(module, statistics).double().reshape(1, module.units, -1).sum(2)
+            gone[module.name] = lowest(total, counts[module.name])[0]
+        return gone[module.name]
+
     def remove(index: int, statistics: Statistics) -> None:
         for module in chosen.get(index, ()):
-            if module.name not in gone:
-                total = score(module, statistics).double().reshape(1, module.units, -1).sum(2)
-                gone[module.name] = lowest(total, counts[module.name])[0]
-            _shrink(module, gone[module.name], statistics[module.output.name], settings, note)
+            _shrink(module, choose(module, statistics), statistics[module.output.name], settings, note)
 
-    visit_blocks(model, calibration, needs, remove, device, progress, dense=settings.statistics == "dense")
+    if settings.compensation == "two_step":
+        prune_recovered(model, chosen, calibration, needs, choose, settings.ridge, device, progress, note)
+    else:
+        visit_blocks(model, calibration, needs, remove, device, progress, dense=settings.statistics == "dense")
     _tell(modules, counts, settings, note)
     every = {module.name: torch.ones(module.units, dtype=torch.bool) for block in blocks for module in block}
     return every | {name: ~units for name, units in gone.items()}

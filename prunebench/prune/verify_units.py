@@ -27,7 +27,8 @@ def verify_structured(
     Args:
         kept: (units,) bool for every depth-2 module by name. Empty for a method that changed the model as it liked:
             then only finiteness and the share of the weights that is gone are checked.
-        compensation: `bias` may have changed the biases of the exits, `least_squares` their weights.
+        compensation: `bias` may have changed the biases of the exits, `least_squares` their weights, and `two_step`
+            every weight of the modules, even of one that lost nothing: what it reads is no longer what it was.
 
     Returns:
         `measured` is the share of the weights of the blocks' matrices that is gone.
@@ -46,8 +47,10 @@ def verify_structured(
         blocks = unit_modules(dense)
         for module in [module for block in blocks for module in block]:
             _check_module(module, after, kept[module.name], compensation)
-        # One unit of each block, of its finer kind: what whole units leave over.
-        slack = sum(min(module.unit_weights for module in block) for block in blocks) / sum(_weights(dense))
+        # One unit of each block, of the finer kind that lost any: what whole units leave over.
+        lost = {module.kind for block in blocks for module in block if not kept[module.name].all()}
+        finest = [min(m.unit_weights for m in block if not lost or m.kind in lost) for block in blocks]
+        slack = sum(finest) / sum(_weights(dense))
     before, now = _weights(dense), _weights(pruned)
     measured = 1 - sum(now) / sum(before)
     if abs(measured - target.sparsity) > slack:
@@ -96,29 +99,31 @@ def _model_type(model: nn.Module) -> str:
 
 
 def _check_module(before: UnitModule, after: Mapping[str, LinearView], kept: Tensor, compensation: str) -> None:
+    refitted = compensation == "two_step"
     for name, linear in before.linears.items():
         if linear is before.output:
             continue
         rows = torch.cat([rows[kept].flatten() for view, rows in before.rows.values() if view.name == name])
         rows = rows.sort().values
-        _check(name, "weight", linear.weight[rows], after[name].weight)
+        _check(name, "weight", linear.weight[rows], after[name].weight, refitted)
         _check(name, "bias", None if linear.bias is None else linear.bias[rows], after[name].bias)
     output, now = before.output, after[before.output.name]
     wanted = output.weight[:, before.columns[kept].flatten()]
     touched = not kept.all()
-    if compensation == "least_squares" and touched:
-        if now.weight.shape != wanted.shape:
-            raise ContractError(f"{output.name} is {tuple(now.weight.shape)} where {tuple(wanted.shape)} is left")
-    else:
-        _check(output.name, "weight", wanted, now.weight)
+    refitted |= compensation == "least_squares" and touched
+    _check(output.name, "weight", wanted, now.weight, refitted)
     if compensation != "bias" or not touched:
         _check(output.name, "bias", output.bias, now.bias)
 
 
-def _check(name: str, part: str, wanted: Tensor | None, found: Tensor | None) -> None:
+def _check(name: str, part: str, wanted: Tensor | None, found: Tensor | None, refitted: bool = False) -> None:
     if wanted is None or found is None:
         if wanted is not found:
             raise ContractError(f"the {part} of {name} was {'added' if wanted is None else 'removed'}")
+        return
+    if refitted:
+        if found.shape != wanted.shape:
+            raise ContractError(f"{name} is {tuple(found.shape)} where {tuple(wanted.shape)} is left")
         return
     if not same_bits(wanted, found):
         raise ContractError(

@@ -90,7 +90,7 @@ def test_defaults_for_units_are_read(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ('"structured"]', '"unstructured"]', r"good.py:1: score_units\(\) removes whole units"),
-        ('"global"', '"globl"', r"good.py:5: METHOD\['units'\]: input should be 'uniform' or 'global'"),
+        ('"global"', '"globl"', r"good.py:5: METHOD\['units'\]: input should be 'uniform', 'global' or 'similarity'"),
         ('"allocation"', '"alocation"', r"good.py:5: METHOD\['units'\]: extra inputs are not permitted"),
         ("score_units(module, inputs, module_inputs)", "prune_model(a, b, c)", r"'units'\] is for methods"),
         ("module_inputs", "module_input", r"did you mean 'module_inputs'"),

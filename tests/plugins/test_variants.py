@@ -95,7 +95,9 @@ def test_ranges_of_blocks_are_numbers_or_shares_of_the_depth(blocks: str, depth:
     ("spec", "message"),
     [
         ("mag_sp@only=o_proj", "only=o_proj: input should be 'all', 'attention' or 'mlp'"),
-        ("mag_sp@allocation=owl", "allocation=owl: input should be 'uniform' or 'global'"),
+        ("mag_sp@allocation=owl", "allocation=owl: input should be 'uniform', 'global' or 'similarity'"),
+        ("mag_sp@tau=0.2", "tau=0.2: it is the threshold of allocation=similarity"),
+        ("mag_sp@data=selves", "unknown data 'selves'"),
         ("mag_sp@attention=1.5", "attention=1.5: input should be less than 1"),
         ("mag_sp@blocks=9-4", "blocks=9-4: it is `all`, numbers of blocks"),
         ("mag_sp@blocks=4", "blocks=4: input should be a valid string"),

@@ -13,7 +13,16 @@ from prunebench.prune.cell import prune_cell
 from prunebench.targets import Target
 from tests.tiny_models import random_ids, tiny_model
 
-METHODS = ["random_units", "magnitude_units", "mag_sp", "wanda_sp", "flap", "llm_pruner"]
+METHODS = [
+    "greedy_output",
+    "greedy_output@compensation=two_step",
+    "random_units",
+    "magnitude_units",
+    "mag_sp",
+    "wanda_sp",
+    "flap",
+    "llm_pruner",
+]
 
 
 def cell(dense, spec, token="s20", **more):
@@ -255,3 +264,24 @@ def prune_model(model, calibration, target):
     body = body.replace("round(wanted", "round(0.5 * wanted")
     with pytest.raises(ContractError, match=r"15\.\d+% of the weights .* s30 asks for 30%"):
         run(written(tmp_path, body), tiny_model("gpt_neox"), "s30")
+
+
+def test_heads_by_similarity_leave_layers_uneven_and_the_mlps_even():
+    dense = tiny_model("gpt2")
+    for index in range(3):  # in the first block every head attends alike, in the last none does
+        dense.transformer.h[index].attn.c_attn.weight[:, :128] *= 10 * index
+        dense.transformer.h[index].attn.c_attn.bias[:128] *= index
+    heads, channels = zip(*left(cell(dense, "greedy_output").model), strict=True)
+    assert heads[0] < heads[2]
+    assert len(set(channels)) == 1
+    with_tau = cell(dense, "greedy_output@tau=0.001")
+    assert [heads for heads, _ in left(with_tau.model)] == [1, 4, 4]
+    with pytest.raises(NotApplicable, match="asks for"):
+        cell(dense, "greedy_output@tau=0.001,only=attention", "s30")
+    uniform = left(cell(dense, "greedy_output@allocation=uniform").model)
+    assert len(set(uniform)) == 1
+
+
+def test_a_target_below_one_unit_is_not_met_by_doing_nothing():
+    with pytest.raises(NotApplicable, match="whole units make it 0"):
+        cell(tiny_model("llama"), "random_units@only=attention", "s01")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunebench.models.units import unit_modules
-from prunebench.sparsity.recover import bias_for, refitted
+from prunebench.sparsity.recover import bias_for, recovered, refitted
 from tests.tiny_models import tiny_model
 
 ARCHITECTURES = ["llama", "opt", "gpt2", "phi3"]
@@ -99,3 +99,45 @@ def test_channels_that_are_always_zero_change_nothing():
     X[:, module.columns[~gone].flatten()] = 0
     new = refitted(module, gone, X.T @ X, 0.01, lambda text: None)
     assert torch.equal(new, module.output.weight[:, module.columns[~gone].flatten()])
+
+
+def drifted(tokens, seed, equal=False):
+    """A weight, what it reads in the dense model (X), and what it reads now (Z)."""
+    generator = torch.Generator().manual_seed(seed)
+    W, X = torch.randn(20, 30, generator=generator), torch.randn(tokens, 30, generator=generator)
+    Z = X @ (torch.eye(30) + 0.3 * torch.randn(30, 30, generator=generator)) + 0.2
+    return W, X, X if equal else Z
+
+
+def recover(W, X, Z, ridge, note=lambda text: None):
+    return recovered(W, Z.T @ Z, Z.T @ X, X.T @ X, ridge, note)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    tokens=st.sampled_from([5, 31, 300]),
+    ridge=st.sampled_from([0.0, 1e-6, 1e-3, 0.1, 100.0]),
+    dtype=st.sampled_from([torch.float32, torch.bfloat16]),
+    seed=st.integers(0, 50),
+)
+def test_recovery_never_increases_the_error_on_the_calibration_data(tokens, ridge, dtype, seed):
+    W, X, Z = drifted(tokens, seed)
+    W = W.to(dtype)
+    new = recover(W, X, Z, ridge)
+    assert new.dtype == dtype
+    outputs = X.double() @ W.double().T
+    before, after = (((Z.double() @ each.double().T) - outputs).square().sum() for each in (W, new))
+    assert after <= before * (1 + 1e-4)
+
+
+def test_recovery_without_ridge_is_the_least_squares_solution():
+    W, X, Z = (each.double() for each in drifted(500, 0))
+    wanted = torch.linalg.lstsq(Z, X @ W.T).solution.T
+    torch.testing.assert_close(recover(W, X, Z, 0.0), wanted, rtol=1e-6, atol=1e-8)
+    assert (Z @ wanted.T - X @ W.T).square().sum() < 0.5 * (Z @ W.T - X @ W.T).square().sum()
+
+
+def test_recovery_has_nothing_to_do_where_nothing_has_drifted():
+    W, X, Z = drifted(7, 0, equal=True)
+    assert torch.equal(recover(W, X, Z, 1e-3), W)
+    assert torch.equal(recover(W, X, torch.zeros_like(X), 1e-3), W)

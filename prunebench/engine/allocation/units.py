@@ -113,7 +113,7 @@ def check_budget(blocks: Blocks, removed: float, budget: float, label: str) -> N
         NotApplicable: the modules that may lose units do not have so many weights, or have too coarse units.
     """
     slack = sum(_finest(block).unit_weights for block in blocks)
-    if abs(removed - budget) > slack:
+    if abs(removed - budget) > slack or (budget and not removed):
         raise NotApplicable(
             f"{label} asks for {budget:.0f} weights fewer, whole units make it {removed:.0f}: the blocks and modules "
             "that may lose units have too few or too large ones"
