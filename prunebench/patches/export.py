@@ -1,7 +1,8 @@
 """A patch back into a folder that loads without prunebench.
 
 An ordinary `save_pretrained` folder wherever a config can say what the model looks like. Where layers have kept
-different numbers of heads or channels, none can: then the folder brings the few lines that load it.
+different numbers of heads or channels, or have modules no transformers class has, none can: then the folder brings
+the few lines that load it.
 """
 
 import copy
@@ -57,7 +58,7 @@ def export_cell(dense_dir: Path, patch_path: Path, out_dir: Path) -> bool:
     patch = load_patch(patch_path)
     model = load_model(dense_dir, getattr(torch, patch.dtype))
     apply_patch(model, patch)
-    plain = plain_model(model)
+    plain = None if any(step["step"] in surgery.BEYOND_CONFIGS for step in patch.steps) else plain_model(model)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}.") as folder:
         written = Path(folder) / "model"

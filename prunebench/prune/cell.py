@@ -111,11 +111,9 @@ def _prune(
         said.append(encodable(text))  # whatever a method says: it is written into the record
 
     if method.kind == "model":
-        call_with_extras(
-            method.function,
-            {**method.params, "generator": generator_for(seed, "model"), "note": note},
-            model, calibration, target,
-        )  # fmt: skip
+        extras = {**method.params, "generator": generator_for(seed, "model"), "note": note}
+        call_with_extras(method.function, extras, model.to(device), calibration, target)
+        model.to("cpu")
     elif method.kind in ("score", "layer"):
         gradients: dict[str, WeightGradients] = {}
         if "gradients" in method.header.needs:

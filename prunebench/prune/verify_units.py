@@ -1,21 +1,17 @@
 """The contract of structured pruning, checked on the finished model: what is gone, and that the rest is as it was."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from prunebench.errors import ContractError
-from prunebench.models.architectures import ARCHITECTURES
 from prunebench.models.linear import LinearView, prunable_linears
 from prunebench.models.units import UnitModule, unit_modules
 from prunebench.prune.verify import check_untouched, same_bits
+from prunebench.prune.verify_whole import block_weights, verify_whole
 from prunebench.results.records import Size, Sparsity
 from prunebench.targets import Target
-
-# How far a whole-model method may be from the target: its steps (a block, a rank) are not known here.
-_WHOLE_MODEL_SLACK = 0.05
 
 
 @torch.no_grad()
@@ -25,8 +21,8 @@ def verify_structured(
     """Compare the smaller model with the dense one and measure what is gone.
 
     Args:
-        kept: (units,) bool for every depth-2 module by name. Empty for a method that changed the model as it liked:
-            then only finiteness and the share of the weights that is gone are checked.
+        kept: (units,) bool for every depth-2 module by name. Empty for a method that changed the model as it liked,
+            which is held to `verify_whole` and, less closely, to the target.
         compensation: `bias` may have changed the biases of the exits, `least_squares` their weights, and `two_step`
             every weight of the modules, even of one that lost nothing: what it reads is no longer what it was.
 
@@ -40,8 +36,10 @@ def verify_structured(
     for name, tensor in pruned.state_dict().items():
         if not tensor.isfinite().all():
             raise ContractError(f"{name} has NaN or infinite values after pruning")
-    slack = _WHOLE_MODEL_SLACK
-    if kept:
+    before, now = block_weights(dense), block_weights(pruned)
+    if not kept:
+        slack = verify_whole(dense, pruned, before)
+    else:
         check_untouched(dense, pruned, set(prunable_linears(dense)), resized=True)
         after = prunable_linears(pruned)
         blocks = unit_modules(dense)
@@ -50,8 +48,7 @@ def verify_structured(
         # One unit of each block, of the finer kind that lost any: what whole units leave over.
         lost = {module.kind for block in blocks for module in block if not kept[module.name].all()}
         finest = [min(m.unit_weights for m in block if not lost or m.kind in lost) for block in blocks]
-        slack = sum(finest) / sum(_weights(dense))
-    before, now = _weights(dense), _weights(pruned)
+        slack = sum(finest) / sum(before)
     measured = 1 - sum(now) / sum(before)
     if abs(measured - target.sparsity) > slack:
         raise ContractError(
@@ -83,19 +80,6 @@ def _embeddings(model: nn.Module) -> int:
     head = model.get_output_embeddings()  # type: ignore[operator]
     unique = {id(parameter): parameter for module in [*tables, head] for parameter in module.parameters()}
     return sum(parameter.numel() for parameter in unique.values())
-
-
-def _weights(model: nn.Module) -> list[int]:
-    """The weights in the matrices of each block, be they the linears of the architecture or others in their place."""
-    return [
-        sum(parameter.numel() for parameter in block.parameters() if parameter.dim() == 2)
-        for _, block in ARCHITECTURES[_model_type(model)].blocks(model)
-    ]
-
-
-def _model_type(model: nn.Module) -> str:
-    config: Any = model.config
-    return str(config.model_type)
 
 
 def _check_module(before: UnitModule, after: Mapping[str, LinearView], kept: Tensor, compensation: str) -> None:
