@@ -12,6 +12,7 @@ MODEL = "results/assets/models/{model}/asset.json"  # beside it: config.json, mo
 TEXT = "results/assets/texts/{text}/asset.json"  # beside it: documents.jsonl
 TASK = "results/assets/tasks/{task}/asset.json"  # beside it: task.yaml and the items
 CALIBRATION = "results/tokens/{protocol}/{model}/calibration-seed{seed}.safetensors"
+RECOVERY = "results/tokens/{protocol}/{model}/recovery-{text}-seed{seed}.safetensors"
 WINDOWS = "results/tokens/{protocol}/{model}/windows-{text}.safetensors"
 PATCH = "results/pruned/{sweep}/{target}.safetensors"
 PRUNE_RECORD = "results/pruned/{sweep}/{target}.json"

@@ -64,6 +64,9 @@ def load_config(mapping: Mapping[str, Any]) -> Config:
         text = config.model_registry[name].training_text
         _known("text", [text] if text else [], texts, f"{files.models}, entry {name!r}")
     _check_references(config.model_registry, protocols, texts, files.models)
+    for spec in config.methods:
+        values = parse_variant(spec)[1]
+        _known("text", [str(values["lora_text"])] if "lora_text" in values else [], texts, f"method {spec!r}")
     if "zeroshot" in config.evaluate and not config.zeroshot_tasks:
         raise PrunebenchError("config: `evaluate` has zeroshot but `zeroshot_tasks` is empty; name tasks or drop it")
     for spec in config.methods:

@@ -43,7 +43,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "group": get_args(Group),
 }
 # Variant keys the framework reads itself; a method cannot take them as its own.
-FRAMEWORK_PARAMS = tuple(dict.fromkeys(("nsamples", "data", "only", "allocation", *UNIT_KEYS)))
+LORA_KEYS = ("lora", "lora_text", "lora_epochs", "lora_lr")
+FRAMEWORK_PARAMS = tuple(dict.fromkeys(("nsamples", "data", "only", "allocation", *UNIT_KEYS, *LORA_KEYS)))
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 _SAFE_VALUE = re.compile(r"[A-Za-z0-9_.+-]+")
@@ -71,6 +72,9 @@ class Header(BaseModel):
         group: within which weights compete; what `score` is selected in, what the contract checks. In
             `outputs` and `inputs` whole rows and whole columns of a weight (out, in) compete.
         units: how the framework uses the scores of `score_units` unless a variant says otherwise.
+        share_of: of whole-model methods that return which units they kept, what a structured target is a share of: the
+            weights of `all` linears in decoder blocks, as for other methods, or only those of the `pruned` kinds of
+            modules, attention or MLP.
         cite: BibTeX key.
         params: hyper-parameters with their defaults, overridden by variants such as `name@param=value`.
         kind: which of `score`, `prune_layer`, `score_units`, `prune_model` the file defines.
@@ -86,6 +90,7 @@ class Header(BaseModel):
     needs: list[Need] = []
     group: Group | None = None
     units: UnitSettings | None = None
+    share_of: Literal["all", "pruned"] = "all"
     cite: str = ""
     params: dict[str, Value] = {}
     kind: Kind
@@ -156,6 +161,8 @@ def read_header(path: Path) -> Header:
         _fail(path, node, "score_units() removes whole units: METHOD['patterns'] is ['structured']")
     if kind != "units" and header.units is not None:
         _fail(path, node, "METHOD['units'] is for methods that define score_units()")
+    if kind != "model" and header.share_of != "all":
+        _fail(path, node, "METHOD['share_of'] is for methods that define prune_model()")
     _check_signature(path, function, kind, header.params)
     if header.origin == "human" and is_generated(path):
         return header.model_copy(update={"origin": "llm"})  # whatever a machine says of itself

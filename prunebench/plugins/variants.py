@@ -7,12 +7,28 @@ from typing import Literal, get_args
 from pydantic import ValidationError
 
 from prunebench.errors import PrunebenchError, unknown_name
-from prunebench.plugins.header import FRAMEWORK_PARAMS, Header, Value
+from prunebench.plugins.header import FRAMEWORK_PARAMS, LORA_KEYS, Header, Value
 from prunebench.plugins.unit_settings import UNIT_KEYS, UnitSettings
 
 Allocation = Literal["uniform", "owl", "alphapruning"]
 Data = Literal["calibration", "self"]
 ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Recovery fine-tuning with LoRA after pruning: `lora=8,lora_text=sotu-train`.
+
+    Attributes:
+        samples: how many sequences it trains on, each once per epoch.
+        text: name in the data registry; None for the protocol's calibration text.
+        epochs, learning_rate: LLM-Pruner's, where a variant does not say.
+    """
+
+    samples: int
+    text: str | None = None
+    epochs: int = 2
+    learning_rate: float = 1e-4
 
 
 @dataclass(frozen=True)
@@ -25,6 +41,7 @@ class FrameworkParams:
         allocation: how the blocks share the sparsity.
         units: what is done with the scores of units; `only` and `allocation` above are not for such methods.
         data: whether the calibration is the protocol's text, or as much that the dense model writes itself.
+        recovery: the fine-tuning that follows the pruning, if any.
     """
 
     nsamples: int | None = None
@@ -32,6 +49,7 @@ class FrameworkParams:
     allocation: Allocation = "uniform"
     units: UnitSettings = field(default_factory=UnitSettings)
     data: Data = "calibration"
+    recovery: Recovery | None = None
 
 
 def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> FrameworkParams:
@@ -46,9 +64,13 @@ def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> 
     if (data := values.get("data", "calibration")) not in get_args(Data):
         raise unknown_name("data", str(data), get_args(Data), f"method {spec!r}")
     source: Data = "self" if data == "self" else "calibration"
+    recovery = recovery_settings(spec, values)
     if header.kind == "units":
-        return FrameworkParams(nsamples, units=_unit_settings(spec, values, header), data=source)
+        units = _unit_settings(spec, values, header)
+        return FrameworkParams(nsamples, units=units, data=source, recovery=recovery)
     for key in FRAMEWORK_PARAMS:
+        if key in LORA_KEYS:
+            continue
         if key in values and key not in ("nsamples", "data", "only", "allocation"):
             raise PrunebenchError(f"method {spec!r}: {key} is for methods that define score_units")
         if key in values and key not in ("nsamples", "data") and header.kind == "model":
@@ -59,7 +81,27 @@ def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> 
     if allocation is not None and allocation not in ALLOCATIONS:
         raise unknown_name("allocation", str(allocation), ALLOCATIONS, f"method {spec!r}")
     chosen = next((known for known in ALLOCATIONS if known == allocation), ALLOCATIONS[0])
-    return FrameworkParams(nsamples, names, chosen, data=source)
+    return FrameworkParams(nsamples, names, chosen, data=source, recovery=recovery)
+
+
+def recovery_settings(spec: str, values: Mapping[str, Value]) -> Recovery | None:
+    """The fine-tuning a variant asks for.
+
+    Raises:
+        PrunebenchError: a value makes no sense.
+    """
+    given = {key: values[key] for key in LORA_KEYS if key in values}
+    if not given:
+        return None
+    samples, text = given.get("lora"), given.get("lora_text")
+    epochs, rate = given.get("lora_epochs", Recovery.epochs), given.get("lora_lr", Recovery.learning_rate)
+    if type(samples) is not int or samples < 1:
+        raise PrunebenchError(f"method {spec!r}: lora is a number of sequences to fine-tune on, 1 or more")
+    if type(epochs) is not int or epochs < 1:
+        raise PrunebenchError(f"method {spec!r}: lora_epochs is 1 or more")
+    if type(rate) not in (int, float) or not 0 < float(rate or 0) < 1:
+        raise PrunebenchError(f"method {spec!r}: lora_lr is a learning rate between 0 and 1")
+    return Recovery(samples, None if text is None else str(text), epochs, float(rate or 0))
 
 
 def _unit_settings(spec: str, values: Mapping[str, Value], header: Header) -> UnitSettings:

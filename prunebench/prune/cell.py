@@ -17,12 +17,13 @@ from prunebench.errors import ContractError, PrunebenchError
 from prunebench.files import encodable
 from prunebench.models.linear import LinearView
 from prunebench.plugins.loader import Method, call_with_extras
+from prunebench.prune.finetune import RecoveryIds, fine_tune
 from prunebench.prune.streams import generator_for
 from prunebench.prune.targets import linear_targets
 from prunebench.prune.units import prune_units
 from prunebench.prune.verify import verify_pruned
-from prunebench.prune.verify_units import verify_structured
-from prunebench.results.records import Sparsity
+from prunebench.prune.verify_units import kept_units, verify_structured
+from prunebench.results.records import Loss, Sparsity
 from prunebench.sparsity.select import prune_lowest
 from prunebench.targets import Target
 
@@ -36,6 +37,7 @@ class PrunedCell:
     model: nn.Module
     sparsity: Sparsity
     notes: list[str] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
 
 
 def prune_cell(
@@ -47,14 +49,18 @@ def prune_cell(
     device: torch.device | str = "cpu",
     progress: Progress = lambda done, total: None,
     facts: DenseFacts | None = None,
+    recovery: RecoveryIds | None = None,
 ) -> PrunedCell:
-    """Prune a copy of `dense`; the dense model itself is never modified.
+    """Prune a copy of `dense`, and fine-tune it if the method's variant says so; `dense` itself is never modified.
+
+    The contract is checked on the pruned model. What fine-tuning may change beyond that is checked by it.
 
     Args:
         calibration: (samples, tokens) token ids; unused by methods whose header needs nothing.
         seed: for methods that draw random numbers; each layer gets its own stream, so a result does not
             depend on what ran before.
         facts: what earlier cells of the same dense model and calibration found out about it, and this one adds to.
+        recovery: what a variant with `lora` trains on.
 
     Raises:
         ContractError: the method broke its contract.
@@ -62,10 +68,18 @@ def prune_cell(
     """
     model, notes, to = _prune(dense, method, target, calibration, seed, device, progress, facts or DenseFacts())
     if target.pattern == "structured":
-        sparsity = verify_structured(dense, model, target, to.kept, method.framework.units.compensation)
+        compensation, share_of = method.framework.units.compensation, method.header.share_of
+        sparsity = verify_structured(dense, model, target, to.kept, compensation, share_of)
     else:
         sparsity = verify_pruned(dense, model, target, method.header.group, to.targets)
-    return PrunedCell(model, sparsity, notes)
+    losses: list[Loss] = []
+    settings = method.framework.recovery
+    if settings is not None:
+        if recovery is None:
+            raise PrunebenchError(f"{method.name} is to be fine-tuned, but there are no tokens to train on")
+        losses, said = fine_tune(model, recovery, settings, seed, torch.device(device), target.pattern != "structured")
+        notes.append(said)
+    return PrunedCell(model, sparsity, notes, losses)
 
 
 def prune_copy(
@@ -112,8 +126,10 @@ def _prune(
 
     if method.kind == "model":
         extras = {**method.params, "generator": generator_for(seed, "model"), "note": note}
-        call_with_extras(method.function, extras, model.to(device), calibration, target)
+        told = call_with_extras(method.function, extras, model.to(device), calibration, target)
         model.to("cpu")
+        if isinstance(told, Mapping) and target.pattern == "structured":
+            kept = kept_units(dense, told)
     elif method.kind in ("score", "layer"):
         gradients: dict[str, WeightGradients] = {}
         if "gradients" in method.header.needs:

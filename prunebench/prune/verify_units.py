@@ -16,13 +16,19 @@ from prunebench.targets import Target
 
 @torch.no_grad()
 def verify_structured(
-    dense: nn.Module, pruned: nn.Module, target: Target, kept: Mapping[str, Tensor], compensation: str
+    dense: nn.Module,
+    pruned: nn.Module,
+    target: Target,
+    kept: Mapping[str, Tensor],
+    compensation: str,
+    share_of: str = "all",
 ) -> Sparsity:
     """Compare the smaller model with the dense one and measure what is gone.
 
     Args:
         kept: (units,) bool for every depth-2 module by name. Empty for a method that changed the model as it liked,
             which is held to `verify_whole` and, less closely, to the target.
+        share_of: `pruned`: the target is a share of the modules of those kinds that have lost units.
         compensation: `bias` may have changed the biases of the exits, `least_squares` their weights, and `two_step`
             every weight of the modules, even of one that lost nothing: what it reads is no longer what it was.
 
@@ -37,32 +43,57 @@ def verify_structured(
         if not tensor.isfinite().all():
             raise ContractError(f"{name} has NaN or infinite values after pruning")
     before, now = block_weights(dense), block_weights(pruned)
+    wanted = target.sparsity
     if not kept:
         slack = verify_whole(dense, pruned, before)
     else:
         check_untouched(dense, pruned, set(prunable_linears(dense)), resized=True)
         after = prunable_linears(pruned)
         blocks = unit_modules(dense)
-        for module in [module for block in blocks for module in block]:
+        modules = [module for block in blocks for module in block]
+        for module in modules:
             _check_module(module, after, kept[module.name], compensation)
         # One unit of each block, of the finer kind that lost any: what whole units leave over.
-        lost = {module.kind for block in blocks for module in block if not kept[module.name].all()}
+        lost = {module.kind for module in modules if not kept[module.name].all()}
         finest = [min(m.unit_weights for m in block if not lost or m.kind in lost) for block in blocks]
         slack = sum(finest) / sum(before)
+        if share_of == "pruned":
+            touched = [module for module in modules if module.kind in lost]
+            wanted *= sum(module.units * module.unit_weights for module in touched) / sum(before)
+            # One unit of each module.
+            slack = max(slack, sum(module.unit_weights for module in touched) / sum(before))
     measured = 1 - sum(now) / sum(before)
-    if abs(measured - target.sparsity) > slack:
+    if abs(measured - wanted) > slack:
         raise ContractError(
             f"{measured:.2%} of the weights in decoder blocks are gone where the target {target.token} asks for "
-            f"{target.sparsity:.0%}"
+            f"{100 * wanted:.3g}%"
         )
     return Sparsity(
-        target=target.sparsity,
+        target=wanted,
         measured=measured,
         newly=measured,
         # A method that drops whole blocks leaves none to compare with.
         blocks=[1 - n / b for n, b in zip(now, before, strict=True)] if len(now) == len(before) else [],
         size=measured_size(dense, pruned),
     )
+
+
+def kept_units(dense: nn.Module, told: Mapping[str, object]) -> dict[str, Tensor]:
+    """What a whole-model method says it kept, (units,) bool by depth-2 module, with all of those it does not name.
+
+    Raises:
+        ContractError: it names another module, or another number of units.
+    """
+    every = {module.name: module.units for block in unit_modules(dense) for module in block}
+    for name, units in told.items():
+        fits = isinstance(units, Tensor) and units.dtype == torch.bool and tuple(units.shape) == (every.get(name),)
+        if not fits:
+            raise ContractError(
+                f"prune_model returned kept units for {name!r} that are no bool tensor ({every.get(name)},) of a module"
+            )
+    return {name: torch.ones(units, dtype=torch.bool) for name, units in every.items()} | {
+        name: units.cpu() for name, units in told.items() if isinstance(units, Tensor)
+    }
 
 
 def measured_size(dense: nn.Module, pruned: nn.Module) -> Size:

@@ -116,6 +116,12 @@ def _prune_rows(result: CellResult, cell: Row, dense: Size | None) -> list[Row]:
     return [
         *(cell.measured(*measured, outcome) for measured in smaller),
         cell.measured("sparsity", "", record.sparsity.measured if record.sparsity else None, remarks),
+        *(
+            cell.measured(metric, str(loss.step), value, outcome)
+            for loss in record.losses
+            for metric, value in (("train_loss", loss.train), ("validation_loss", loss.validation))
+            if value is not None
+        ),
         cell.measured("prune_seconds", "", record.cost.seconds, outcome),
         cell.measured("peak_memory_gb", "prune", _memory(record.cost), outcome),
     ]

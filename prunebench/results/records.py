@@ -88,6 +88,18 @@ class Sparsity(_Record):
     size: Size | None = None
 
 
+class Loss(_Record):
+    """Where recovery fine-tuning stands after a step, in nats per token.
+
+    `train` is the mean over the steps since the last point (None before the first step), `validation` the loss on
+    sequences that were not trained on; the last point is that of the model with its adapters merged.
+    """
+
+    step: int
+    train: float | None = None
+    validation: float
+
+
 class _CellRecord(_Record):
     cell: CellId
     status: Status
@@ -98,11 +110,15 @@ class _CellRecord(_Record):
 
 
 class PruneRecord(_CellRecord):
-    """How one cell was pruned. `notes` holds what a reader of the number must know (damping raised, ...)."""
+    """How one cell was pruned. `notes` holds what a reader of the number must know (damping raised, ...).
+
+    `losses` is the curve of recovery fine-tuning, empty where there was none.
+    """
 
     sparsity: Sparsity | None = None
     patch_sha256: str = ""
     notes: list[str] = []
+    losses: list[Loss] = []
 
 
 class EvaluationRecord(_CellRecord):

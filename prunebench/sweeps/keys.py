@@ -17,14 +17,16 @@ from prunebench.config.load import Config
 from prunebench.config.schema import Kind
 from prunebench.errors import PrunebenchError
 from prunebench.files import digest_json
-from prunebench.layout import CALIBRATION, MODEL, TASK, WINDOWS, Sweep
+from prunebench.layout import CALIBRATION, MODEL, RECOVERY, TASK, WINDOWS, Sweep
 from prunebench.plugins.digest import method_digest
 from prunebench.plugins.header import parse_variant, read_header
+from prunebench.plugins.variants import recovery_settings
 from prunebench.results.provenance import package_version
 
 # One key entry per text, task or prompt of an evaluation: adding one leaves the others current.
 DATASET = "dataset:"
 _ID_BYTES = 4  # int32
+VALIDATION_ROWS = 4  # of a file of tokens for recovery fine-tuning
 
 _States = tuple[tuple[str, int, int], ...]
 
@@ -54,6 +56,8 @@ def prune_key(config: Config, sweep: Sweep, target: str) -> dict[str, str]:
     }
     if _calibrated(config, sweep):
         key["calibration"] = ids_digest(calibration_path(sweep), nsamples(config, sweep))
+    if (path := recovery_path(config, sweep)) is not None:
+        key["recovery"] = ids_digest(path, recovery_rows(sweep))
     return key
 
 
@@ -86,6 +90,21 @@ def datasets(config: Config, kind: Kind) -> tuple[str, ...]:
 def calibration_path(sweep: Sweep) -> Path:
     """The calibration tokens of a sweep."""
     return Path(CALIBRATION.format(protocol=sweep.protocol, model=sweep.model, seed=sweep.seed))
+
+
+def recovery_path(config: Config, sweep: Sweep) -> Path | None:
+    """The tokens that the sweep's recovery fine-tuning reads; None if there is none."""
+    settings = recovery_settings(sweep.method, parse_variant(sweep.method)[1])
+    if settings is None:
+        return None
+    text = settings.text or config.protocol_spec.calibration.text
+    return Path(RECOVERY.format(protocol=sweep.protocol, model=sweep.model, text=text, seed=sweep.seed))
+
+
+def recovery_rows(sweep: Sweep) -> int:
+    """How many rows of that file: those to validate on come first, so that a larger sample trains on the same more."""
+    settings = recovery_settings(sweep.method, parse_variant(sweep.method)[1])
+    return 0 if settings is None else VALIDATION_ROWS + settings.samples
 
 
 def windows_path(sweep: Sweep, text: str) -> Path:
@@ -132,8 +151,10 @@ def _prune_settings(config: Config, sweep: Sweep) -> dict[str, str]:
     name, values = parse_variant(sweep.method)
     if not _calibrated(config, sweep):
         values.pop("nsamples", None)
+    peft = {"peft": str(package_version("peft"))} if "lora" in values else {}
     return {
         **_run_settings(config),
+        **peft,
         "method": _method_digest(config.method_files[name]),
         "params": json.dumps(values, sort_keys=True),
         "seed": str(sweep.seed),

@@ -40,7 +40,7 @@ def test_a_good_header_is_read_with_its_defaults(tmp_path: Path) -> None:
     assert header.model_dump() == {
         "title": "Good", "family": "unstructured", "origin": "human", "patterns": ["unstructured", "n:m"],
         "needs": ["gram"], "group": "row", "cite": "", "params": {"alpha": 0.5}, "kind": "score",
-        "published": None, "units": None,
+        "published": None, "units": None, "share_of": "all",
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from prunebench.results.ranking import rank_methods
 from prunebench.results.records import (
     CellId,
     EvaluationRecord,
+    Loss,
     Measurement,
     PruneRecord,
     Size,
@@ -318,3 +319,19 @@ def test_speeds_are_medians_with_intervals_and_without_ranks():
     assert (failed["status"], failed["reason"]) == ("timeout", "too slow")
     assert failed[["value", "ci_low", "ci_high", "n"]].isna().all()
     assert "rank" not in set(frame["metric"])
+
+
+def test_the_curve_of_recovery_fine_tuning_has_a_row_for_each_point(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    path = tmp_path / next(cell for cell in run.cells if cell.target == "u50").sweep.prune_record("u50")
+    record = load_record(path, PruneRecord)
+    losses = [Loss(step=0, validation=3.5), Loss(step=1, train=3.25, validation=3.0)]
+    save_record(path, record.model_copy(update={"losses": losses}))
+    frame = run.collect()
+    found = frame[frame["metric"].isin(["train_loss", "validation_loss"])]
+    rows = [tuple(row) for row in found[["method", "target", "metric", "dataset", "value"]].itertuples(index=False)]
+    assert rows == [
+        ("wanda", "u50", "train_loss", "1", 3.25),
+        ("wanda", "u50", "validation_loss", "0", 3.5),
+        ("wanda", "u50", "validation_loss", "1", 3.0),
+    ]

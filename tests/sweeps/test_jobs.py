@@ -13,19 +13,20 @@ import psutil
 import pytest
 import torch
 
-from prunebench.data.calibration import load_calibration
+from prunebench.data.calibration import load_calibration, write_calibration
 from prunebench.data.windows import load_windows
 from prunebench.errors import PrunebenchError
 from prunebench.evaluate.perplexity import perplexity
-from prunebench.layout import MODEL
+from prunebench.layout import MODEL, RECOVERY
 from prunebench.models.load import load_model
 from prunebench.plugins.loader import load_method
 from prunebench.prune.cell import prune_cell
+from prunebench.prune.finetune import RecoveryIds
 from prunebench.results.expected import expected_pairs
 from prunebench.results.records import EvaluationRecord, Measurement, PruneRecord, load_record, save_record
 from prunebench.sweeps import keys
 from prunebench.targets import Target
-from tests.sweeps.project import GOOD, LOG, MODEL_NAME, Project, make_model
+from tests.sweeps.project import GOOD, LOG, MODEL_NAME, PROTOCOL, Project, make_model, random_ids
 
 SLEEPY = GOOD.replace(
     "    return weight.abs()",
@@ -274,3 +275,33 @@ def test_a_model_that_lost_units_is_pruned_stored_and_evaluated(project: Project
     windows = load_windows(Path(keys.windows_path(project.sweep("flap"), "text-a")))
     wanted = perplexity(pruned, windows, "text-a").value
     assert values(evaluation_record(project, "s20", method="flap"))["text-a"] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_a_fine_tuned_model_has_its_curve_its_own_key_and_the_right_numbers(project: Project) -> None:
+    method, path = (
+        "good@lora=2,lora_text=text-b",
+        Path(RECOVERY.format(protocol=PROTOCOL, model=MODEL_NAME, text="text-b", seed=0)),
+    )
+    write_calibration(path, random_ids(keys.VALIDATION_ROWS + 3, seed=5), {"text": "text-b"})
+    project.prune("u50", method=method)
+    record = prune_record(project, "u50", method)
+    assert [loss.step for loss in record.losses] == [0, 1, 2, 4]
+    assert record.notes[-1].startswith("LoRA of rank 8 on 2 sequences of 16 tokens")
+    project.evaluate("u50", method=method)
+    ids, dense = load_calibration(path), load_model(Path(MODEL.format(model=MODEL_NAME)).parent, "float32")
+    by_hand = prune_cell(
+        dense, load_method(method, ["methods"]), Target.parse("u50"),
+        load_calibration(keys.calibration_path(project.sweep())),
+        recovery=RecoveryIds(validation=ids[:4], training=ids[4:6]),
+    )  # fmt: skip
+    assert by_hand.losses == record.losses
+    windows = load_windows(keys.windows_path(project.sweep(), "text-a"))
+    assert values(evaluation_record(project, "u50", method=method)) == {
+        "text-a": pytest.approx(perplexity(by_hand.model, windows, "text-a").value)
+    }
+    calls = project.calls
+    project.prune("u50", method=method)
+    assert project.calls == calls
+    write_calibration(path, random_ids(keys.VALIDATION_ROWS + 3, seed=6), {"text": "text-b"})
+    project.prune("u50", method=method)
+    assert project.calls == [*calls, "u50"]

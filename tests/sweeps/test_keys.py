@@ -9,13 +9,14 @@ from typing import Any, get_args
 
 import pytest
 
-import prunebench.sweeps.keys
 from prunebench.config.load import Config, load_config
 from prunebench.config.schema import Kind
+from prunebench.data.calibration import write_calibration
 from prunebench.errors import PrunebenchError
 from prunebench.layout import MODEL, Sweep
+from prunebench.sweeps import keys
 from prunebench.sweeps.keys import evaluate_params, evaluation_key, ids_digest, prune_key, prune_params
-from tests.sweeps.project import GOOD, MODEL_NAME, Project, make_model
+from tests.sweeps.project import GOOD, MODEL_NAME, Project, make_model, random_ids
 
 Change = Callable[[Project], None]
 HUNGRY = GOOD.replace('"needs": []', '"needs": ["input_sq_norm"]')
@@ -118,7 +119,7 @@ def test_a_method_that_gets_the_whole_model_gets_the_calibration_too(project: Pr
 def test_a_raised_engine_version_makes_everything_stale(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     before = prune_keys(project)
     evaluated = evaluate_params(config(project), project.sweep(), "generation")
-    monkeypatch.setattr(prunebench.sweeps.keys, "ENGINE_VERSION", 10_000)
+    monkeypatch.setattr(keys, "ENGINE_VERSION", 10_000)
     after = prune_keys(project)
     assert before[0] != after[0]
     assert before[1] != after[1]
@@ -240,3 +241,22 @@ def test_the_snakefile_and_the_jobs_parent_stay_light() -> None:
         "print([name for name in ('torch', 'transformers', 'numpy', 'lm_eval') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_tokens_of_recovery_fine_tuning_count_as_far_as_they_are_read(project: Project) -> None:
+    method = "good@lora=3"
+    path = keys.recovery_path(config(project), project.sweep(method))
+    assert path == Path("results/tokens/tiny-16/tiny/recovery-text-a-seed0.safetensors")
+    assert keys.recovery_path(config(project), project.sweep()) is None
+    with pytest.raises(PrunebenchError, match="run snakemake again"):
+        prune_keys(project, method)
+    ids = random_ids(keys.VALIDATION_ROWS + 4, seed=3)
+    write_calibration(path, ids, {"text": "text-a"})
+    params, key = prune_keys(project, method)
+    assert {"recovery", "peft"} <= key.keys()
+    assert not {"recovery", "peft"} & prune_keys(project)[1].keys()
+    write_calibration(path, ids[:-1], {"text": "text-a"})
+    assert prune_keys(project, method) == (params, key)
+    write_calibration(path, ids[1:], {"text": "text-a"})
+    assert prune_keys(project, method)[1] != key
+    assert prune_keys(project, method + ",lora_lr=0.001")[0] != params

@@ -154,3 +154,10 @@ def test_the_snakefile_never_imports_torch(project: Project) -> None:
     command = [sys.executable, "-c", code, *project.command("-n", "-q", "rules")[3:]]
     done = subprocess.run(command, cwd=project.root, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_fine_tuning_has_its_tokens_drawn_once_for_all_that_share_a_text(project: Project) -> None:
+    methods = "methods=wanda@lora=2,wanda@lora=3,wanda,magnitude@lora=1,lora_text=speeches"
+    counts = job_counts(project.snakemake("-n", "-q", "rules", "--config", "models=tiny-llama", methods))
+    assert counts["tokenize_recovery"] == 1
+    assert "lora_text" not in counts
