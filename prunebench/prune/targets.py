@@ -45,12 +45,14 @@ def linear_targets(
             raise NotApplicable(f"{target.label} needs a multiple of {target.m} inputs, {view.name} has {columns}")
     targets = [target] * len(blocks)
     if framework.allocation != "uniform" and target.pattern in ("unstructured", "n:m"):
-        sizes = [_weights([block]) for block in chosen]
+        sizes, those = [_weights([block]) for block in chosen], "+".join(framework.only)
         if framework.allocation == "owl":
-            ratios = facts.once("outlier ratios", lambda: owl.outlier_ratios(model, chosen, calibration, device))
+            ratios = facts.once(
+                f"outlier ratios of {those}", lambda: owl.outlier_ratios(model, chosen, calibration, device)
+            )
             sparsities = owl.spread(ratios, target.sparsity)
         else:
-            exponents = facts.once("tail exponents", lambda: alphapruning.tail_exponents(chosen, device))
+            exponents = facts.once(f"tail exponents of {those}", lambda: alphapruning.tail_exponents(chosen, device))
             sparsities = alphapruning.spread(exponents, sizes, target.sparsity)
         targets = _block_targets(target, sparsities, sizes)
         words = " ".join(each.label if target.m else f"{each.sparsity:.1%}" for each in targets)

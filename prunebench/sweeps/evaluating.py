@@ -12,6 +12,7 @@ from prunebench.config.schema import Kind
 from prunebench.data.windows import load_windows
 from prunebench.evaluate.cell import EvaluationContext, evaluate_kind
 from prunebench.evaluate.perplexity import divergence
+from prunebench.judgement import judge
 from prunebench.layout import MODEL, TASK
 from prunebench.models.load import load_tokenizer
 from prunebench.patches.apply import apply_patch
@@ -19,7 +20,7 @@ from prunebench.patches.format import load_patch
 from prunebench.results.records import Measurement
 from prunebench.sweeps import keys
 from prunebench.sweeps.handlers import Bench, Meter
-from prunebench.sweeps.worker import InfrastructureError, judge
+from prunebench.sweeps.worker import InfrastructureError
 
 
 class EvaluateHandler:

@@ -145,3 +145,13 @@ def test_what_is_known_of_the_dense_model_is_found_out_once_and_changes_nothing(
     for ours, expected in zip((first, second), alone, strict=True):
         for name, tensor in expected.state_dict().items():
             assert torch.equal(ours.state_dict()[name], tensor), name
+
+
+@pytest.mark.parametrize("allocation", ["owl", "alphapruning"])
+def test_facts_about_some_layers_are_not_taken_for_those_about_others(allocation):
+    dense, ids, facts = tiny_model("llama"), random_ids(), DenseFacts()
+    prune_cell(dense, load_method(f"wanda@allocation={allocation}", ["methods"]), HALF, ids, facts=facts)
+    method = load_method(f"wanda@allocation={allocation},only=down_proj", ["methods"])
+    ours, alone = (prune_cell(dense, method, HALF, ids, facts=known).notes for known in (facts, None))
+    assert facts.seconds_saved == 0
+    assert ours == alone

@@ -8,11 +8,12 @@ import torch
 
 import prunebench.sweeps.evaluating
 from prunebench.config.load import load_config
+from prunebench.judgement import judge
 from prunebench.layout import MODEL
 from prunebench.models.load import load_model
 from prunebench.sweeps.evaluating import EvaluateHandler
 from prunebench.sweeps.handlers import Bench
-from prunebench.sweeps.worker import InfrastructureError, judge
+from prunebench.sweeps.worker import InfrastructureError
 from tests.sweeps.project import MODEL_NAME, Project
 
 
