@@ -12,6 +12,7 @@ MODEL = "results/assets/models/{model}/asset.json"  # beside it: config.json, mo
 TEXT = "results/assets/texts/{text}/asset.json"  # beside it: documents.jsonl
 TASK = "results/assets/tasks/{task}/asset.json"  # beside it: task.yaml and the items
 CALIBRATION = "results/tokens/{protocol}/{model}/calibration-seed{seed}.safetensors"
+RECOVERY = "results/tokens/{protocol}/{model}/recovery-{text}-seed{seed}.safetensors"
 WINDOWS = "results/tokens/{protocol}/{model}/windows-{text}.safetensors"
 PATCH = "results/pruned/{sweep}/{target}.safetensors"
 PRUNE_RECORD = "results/pruned/{sweep}/{target}.json"
@@ -56,5 +57,5 @@ class Sweep:
         return Path(PRUNE_RECORD.format(sweep=self.path, target=target))
 
     def evaluation_record(self, target: str, kind: str) -> Path:
-        """The record of one kind of evaluation (`perplexity`, `zeroshot`, `generation`) of the cell."""
+        """The record of one kind of evaluation (`perplexity`, `zeroshot`, `generation`, `speed`) of the cell."""
         return Path(EVALUATION_RECORD.format(sweep=self.path, target=target, kind=kind))

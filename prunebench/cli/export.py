@@ -15,7 +15,7 @@ def export(
     folder: Annotated[Path, typer.Argument(help="Where to write; a new folder.")],
     configfile: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
-    """Write a pruned model to FOLDER, for AutoModelForCausalLM.from_pretrained."""
+    """Write a pruned model to FOLDER, for AutoModelForCausalLM.from_pretrained or, if need be, with a loader."""
     from prunebench.cli.cells import parse_cell
     from prunebench.cli.options import make_console, read_config, working
     from prunebench.errors import PrunebenchError
@@ -36,5 +36,9 @@ def export(
         from prunebench.patches.export import export_cell
 
         disable_progress_bar()
-        export_cell(Path(MODEL.format(model=found.sweep.model)).parent, found.sweep.patch(found.target), folder)
+        plain = export_cell(Path(MODEL.format(model=found.sweep.model)).parent, found.sweep.patch(found.target), folder)
     console.print(f"wrote {folder}", soft_wrap=True)
+    if not plain:
+        console.print(
+            f"its layers differ in size, which no config can say: load it as {folder}/README.md shows", soft_wrap=True
+        )

@@ -10,7 +10,10 @@ def new_method(
     name: Annotated[str, typer.Argument(help="The method's name, of a-z, 0-9 and _.")],
     kind: Annotated[
         str,
-        typer.Option(help="score: a saliency per weight; layer: new weights per linear; model: the model at once."),
+        typer.Option(
+            help="score: a saliency per weight; layer: new weights per linear; units: a saliency per head or channel; "
+            "model: the model at once."
+        ),
     ] = "score",
     methods: Annotated[Path, typer.Option(help="Folder for the method.")] = Path("methods"),
     tests: Annotated[Path, typer.Option(help="Folder for its test.")] = Path("tests/methods"),

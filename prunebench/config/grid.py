@@ -96,7 +96,8 @@ def expand(config: Config) -> Grid:
         for token, reason in tokens.items()
         if reason
     )
-    needed = needed_cells(config.paper_layout, config.models) if config.paper_layout else None
+    layout, methods = config.paper_layout, (DENSE_METHOD, *config.methods)
+    needed = needed_cells(layout, config.models, methods) if layout else None
     jobs: dict[Sweep, tuple[str, ...]] = {}
     for model in config.models:
         jobs[Sweep(config.protocol, model, DENSE_METHOD, config.seeds[0])] = (DENSE.token,)

@@ -64,6 +64,9 @@ def load_config(mapping: Mapping[str, Any]) -> Config:
         text = config.model_registry[name].training_text
         _known("text", [text] if text else [], texts, f"{files.models}, entry {name!r}")
     _check_references(config.model_registry, protocols, texts, files.models)
+    for spec in config.methods:
+        values = parse_variant(spec)[1]
+        _known("text", [str(values["lora_text"])] if "lora_text" in values else [], texts, f"method {spec!r}")
     if "zeroshot" in config.evaluate and not config.zeroshot_tasks:
         raise PrunebenchError("config: `evaluate` has zeroshot but `zeroshot_tasks` is empty; name tasks or drop it")
     for spec in config.methods:
@@ -87,7 +90,12 @@ def _check_paper(paper: Paper, config: Config, where: str) -> None:
     places = list(paper.places)
     models = [*(place.model for place in places), *paper.stand_in, *paper.stand_in.values()]
     _known("model", dict.fromkeys(models), config.model_registry, where)
-    for spec in dict.fromkeys(place.method for place in places):
+    known_data = [*config.data.texts, *config.data.tasks]
+    named = (dataset for place in places for dataset in place.quantity.datasets)
+    datasets = [*named, *paper.stand_in_data, *paper.stand_in_data.values()]
+    _known("text or task", dict.fromkeys(datasets), known_data, where)
+    methods = [*(place.method for place in places), *paper.stand_in_methods, *paper.stand_in_methods.values()]
+    for spec in dict.fromkeys(methods):
         _check_method(spec, config.method_files, where)
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from prunebench.config.paper_parts import Claim, Figure, Place, Table
+from prunebench.config.paper_figures import Figure
+from prunebench.config.paper_parts import Claim, Place, Table
 from prunebench.config.strict import Strict, parse, read_yaml
 from prunebench.errors import PrunebenchError
 
@@ -26,6 +27,7 @@ class Paper(Strict):
         title, cite: of the paper.
         protocols: under these our numbers mean what the published ones mean, so differences are shown.
         stand_in: embedded models that are shown, and labelled, where a paper's model is not in the run.
+        stand_in_methods, stand_in_data: the same for variants of methods and for texts and tasks.
         tables, figures: by file name.
     """
 
@@ -33,6 +35,8 @@ class Paper(Strict):
     cite: str
     protocols: tuple[str, ...] = Field(min_length=1)
     stand_in: dict[str, str] = Field(default_factory=dict)
+    stand_in_methods: dict[str, str] = Field(default_factory=dict)
+    stand_in_data: dict[str, str] = Field(default_factory=dict)
     tables: dict[FileName, Table] = Field(default_factory=dict)
     figures: dict[FileName, Figure] = Field(default_factory=dict)
     claims: tuple[Claim, ...] = ()

@@ -1,31 +1,23 @@
-"""The parts of a paper's layout: tables, figures and the orderings it claims.
+"""The parts of a paper's layout: tables and the orderings it claims.
 
-A table's cell is given by four coordinates (model, method, target, metric), each written once where it is
-constant: in `cell` for the whole table, in a row, or in a column.
+A table's cell is given by its coordinates (model, method, target, metric and, where it matters, dataset), each written
+once where it is constant: in `cell` for the whole table, in a row, or in a column.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
+from prunebench.config.paper_metrics import Accuracy, PaperMetric, Quantity
 from prunebench.config.strict import Strict
 from prunebench.errors import PrunebenchError
-from prunebench.targets import Target
+from prunebench.targets import DENSE, Target
 
-# `status` is how the cell ended, `score` is defined in prunebench/reports/paper/measured.py.
-PaperMetric = Literal["perplexity", "acc", "continuation", "prune_seconds", "status", "score"]
-_KINDS: dict[PaperMetric, tuple[str, ...]] = {
-    "perplexity": ("perplexity",),
-    "acc": ("zeroshot",),
-    "continuation": ("generation",),
-    "prune_seconds": (),
-    "status": ("perplexity",),
-    "score": ("perplexity",),
-}
-_COORDINATES = ("model", "method", "target", "metric")
-RELATIONS = ("<<", "<=", "<", "~", ">=", ">", ">>")
+_COORDINATES = ("model", "method", "target", "metric", "dataset")
+_UNORDERED = ("continuation", "status", "score")
+RELATIONS = ("<<", "<=", "<", "<~", "~", ">~", ">=", ">", ">>")
 
 
 def _token(text: str) -> str:
@@ -41,17 +33,12 @@ Token = Annotated[str, AfterValidator(_token)]
 
 @dataclass(frozen=True)
 class Place:
-    """Where one number stands: the paper's model, our method, the target token and the metric."""
+    """Where one number stands: the paper's model, our method, the target token, and what is measured."""
 
     model: str
     method: str
     target: str
-    metric: PaperMetric
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of evaluation the number comes from."""
-        return _KINDS[self.metric]
+    quantity: Quantity
 
 
 class Part(Strict):
@@ -61,18 +48,21 @@ class Part(Strict):
     method: str | None = None
     target: Token | None = None
     metric: PaperMetric | None = None
+    dataset: str | None = None
 
 
 class Row(Part):
     """A row: what stands left of the numbers, what stands right of them, and whether a line is above it.
 
     In both `{name}`, `{title}`, `{cause}` (what its method did where it was published) and `{reason}` (why it
-    failed here) are replaced.
+    failed here) are replaced. Of a row that is `published_only` just the paper's numbers are shown: nothing here
+    measures the like.
     """
 
     stubs: tuple[str, ...]
     notes: tuple[str, ...] = ()
     line: bool = False
+    published_only: bool = False
 
 
 class Column(Part):
@@ -83,10 +73,14 @@ class Column(Part):
 
 
 class Reference(Strict):
-    """Published numbers: a file in `reference/`, of it only one draft if it has several."""
+    """Published numbers: a file in `reference/`, of it only one draft if it has several.
+
+    `percent`: its accuracies stand there in percent without the sign.
+    """
 
     file: str
     draft: str = ""
+    percent: bool = False
 
 
 class Table(Strict):
@@ -98,6 +92,7 @@ class Table(Strict):
         cell: the coordinates all cells share.
         written: a row for every method of the run that a language model wrote, below the others; it has no method.
         levels: the targets a `score` is taken over.
+        tasks: the tasks an `average` is taken over, each with its accuracy.
         reference: the published numbers.
     """
 
@@ -107,6 +102,7 @@ class Table(Strict):
     notes: tuple[str, ...] = ()
     cell: Part = Part()
     levels: tuple[Token, ...] = ()
+    tasks: dict[str, Accuracy] = Field(default_factory=dict)
     rows: tuple[Row, ...] = Field(min_length=1)
     written: Row | None = None
     columns: tuple[Column, ...] = ()
@@ -122,8 +118,7 @@ class Table(Strict):
                 if len(found) != len(wanted):
                     raise ValueError(f"row {number} has {len(found)} {heading}, the table has {len(wanted)}")
         for place in self.places():
-            if place.metric == "score" and not self.levels:
-                raise ValueError("a score needs `levels`, the targets it is taken over")
+            place.quantity.check()
         return self
 
     def with_written(self, methods: Iterable[str]) -> "Table":
@@ -148,12 +143,15 @@ class Table(Strict):
             values[name] = found[0] if found else ""
         if values["metric"] == "score" and values["target"]:
             raise ValueError(f"{where}: a score has no target, it is taken over `levels`")
-        missing = [name for name, value in values.items() if not value]
+        missing = [name for name, value in values.items() if not value and name != "dataset"]
         if values["metric"] == "score":
             missing.remove("target")
         if missing:
             raise ValueError(f"{where}: no {' and no '.join(missing)} (in the row, the column or `cell`)")
-        return Place(**values)
+        levels = self.levels if values["metric"] == "score" else ()
+        tasks = tuple(self.tasks.items()) if values["metric"] == "average" else ()
+        quantity = Quantity(values["metric"], values["dataset"], levels, tasks)
+        return Place(values["model"], values["method"], values["target"], quantity)
 
     def places(self) -> Iterator[Place]:
         """All cells, row by row."""
@@ -163,52 +161,20 @@ class Table(Strict):
 
     def needed(self) -> Iterator[Place]:
         """What has to be measured for the table."""
-        for place in self.places():
-            if place.metric != "score":
-                yield place
-                continue
-            for token in self.levels:
-                yield Place(place.model, place.method, token, "perplexity")
-                yield Place(place.model, "random", token, "perplexity")
+        for row in self.rows:
+            for column in () if row.published_only else self.columns:
+                place = self.place(row, column)
+                if place.quantity.metric != "score":
+                    yield place
+                    continue
+                for token in self.levels:
+                    yield Place(place.model, place.method, token, Quantity("perplexity"))
+                    yield Place(place.model, "random", token, Quantity("perplexity"))
 
 
-class Series(Strict):
-    """One curve of a figure."""
-
-    title: str
-    method: str
-
-
-class Panel(Strict):
-    """One set of axes of a figure."""
-
-    title: str = ""
-    series: tuple[Series, ...] = Field(min_length=1)
-
-
-class Figure(Strict):
-    """Perplexity against sparsity, of one model, as curves over `targets`."""
-
-    title: str
-    caption: str
-    model: str
-    targets: tuple[Token, ...] = Field(min_length=2)
-    panels: tuple[Panel, ...] = Field(min_length=1)
-    references: tuple[Reference, ...] = ()
-
-    @model_validator(mode="after")
-    def _targets_are_a_line(self) -> "Figure":
-        for token in self.targets:
-            if Target.parse(token).pattern not in ("unstructured", "dense"):
-                raise ValueError(f"target {token!r}: a figure's axis is unstructured sparsity")
-        return self
-
-    def needed(self) -> Iterator[Place]:
-        """What has to be measured for the figure."""
-        for panel in self.panels:
-            for series in panel.series:
-                for token in self.targets:
-                    yield Place(self.model, series.method, token, "perplexity")
+def target_of(method: str, target: str) -> str:
+    """Where a method stands that is compared at a target: the dense model has but its own."""
+    return DENSE.token if method == "dense" else target
 
 
 class Claim(Strict):
@@ -218,8 +184,9 @@ class Claim(Strict):
         claim: in words.
         where: the place in the paper.
         order: method names and relations, `sparsegpt <= wanda < magnitude`; `a << b` is `factor` times apart,
-            `a ~ b` differs by no more than `tolerance` of the smaller one, other
+            `a ~ b` differs by no more than `tolerance` of the smaller one, `a <~ b` is below or that near, and other
             relations are left open where the paired test does not separate the two.
+        metric, dataset, tasks: what is compared.
         references: where the paper's own numbers for it are.
     """
 
@@ -228,7 +195,9 @@ class Claim(Strict):
     order: str
     models: tuple[str, ...] = Field(min_length=1)
     targets: tuple[Token, ...] = Field(min_length=1)
-    metric: Literal["perplexity", "acc"] = "perplexity"
+    metric: PaperMetric = "perplexity"
+    dataset: str = ""
+    tasks: dict[str, Accuracy] = Field(default_factory=dict)
     factor: Annotated[float, Field(gt=1)] = 10.0
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
     references: tuple[Reference, ...] = ()
@@ -241,7 +210,15 @@ class Claim(Strict):
         for relation in words[1::2]:
             if relation not in RELATIONS:
                 raise ValueError(f"order {self.order!r}: {relation!r} is not one of {' '.join(RELATIONS)}")
+        if self.metric in _UNORDERED:
+            raise ValueError(f"metric {self.metric} cannot be compared")
+        self.quantity.check()
         return self
+
+    @property
+    def quantity(self) -> Quantity:
+        """What is compared."""
+        return Quantity(self.metric, self.dataset, (), tuple(self.tasks.items()))
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -259,4 +236,4 @@ class Claim(Strict):
         for model in self.models:
             for method in self.methods:
                 for token in self.targets:
-                    yield Place(model, method, token, self.metric)
+                    yield Place(model, method, target_of(method, token), self.quantity)

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from prunebench.config.strict import Strict
 
 Dtype = Literal["float32", "bfloat16", "float16"]
+Selection = Literal["document-crop", "stream-crop"]
 Positive = Annotated[int, Field(gt=0)]
 
 
@@ -29,13 +30,14 @@ class Calibration(Strict):
         nsamples: number of sequences.
         seqlen: tokens per sequence.
         selection: `document-crop` draws a random document longer than `seqlen` tokens and crops it at a
-            random place (Wanda and SparseGPT, whose documents are not concatenated).
+            random place (Wanda and SparseGPT, whose documents are not concatenated); `stream-crop` joins the
+            documents to one stream first, for texts whose rows are paragraphs.
     """
 
     text: str
     nsamples: Positive = 128
     seqlen: Positive = 2048
-    selection: Literal["document-crop"] = "document-crop"
+    selection: Selection = "document-crop"
 
 
 class Perplexity(Strict):
@@ -83,6 +85,20 @@ class Generation(Strict):
     max_new_tokens: Positive = 20
 
 
+class Speed(Strict):
+    """Timing of the pruned and the dense model by turns, one sequence at a time.
+
+    Attributes:
+        prompt_tokens: read at once; so many, with the new ones, that the model has positions for.
+        new_tokens: written after it, one by one.
+        repetitions: turns of each model; with fewer than six a median has no 95 % interval.
+    """
+
+    prompt_tokens: Positive = 128
+    new_tokens: Positive = 8
+    repetitions: Annotated[int, Field(ge=6)] = 13
+
+
 class Protocol(Strict):
     """One entry of `config/protocols.yaml`."""
 
@@ -92,3 +108,4 @@ class Protocol(Strict):
     perplexity: Perplexity
     zeroshot: Zeroshot = Zeroshot()
     generation: Generation = Generation()
+    speed: Speed = Speed()

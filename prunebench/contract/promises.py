@@ -20,6 +20,7 @@ from prunebench.models.linear import LinearView, prunable_linears
 from prunebench.plugins.loader import Method
 from prunebench.prune.cell import prune_cell, prune_copy
 from prunebench.prune.verify import check_untouched
+from prunebench.prune.verify_whole import block_weights, verify_whole
 from prunebench.sparsity.select import BLOCK_COLUMNS, WHOLE
 from prunebench.targets import DENSE, Target
 
@@ -32,12 +33,20 @@ _TOKENS = {"dense": ("u00",), "unstructured": ("u50", "u37"), "n:m": ("n2m4", "n
 _TIPPED = 0.02
 
 
+# A method for whole models may drop one of a tiny model's two blocks, or none.
+_WHOLE_TOKENS = {**_TOKENS, "structured": ("s40",)}
+
+
+def _tokens(method: Method) -> dict[str, tuple[str, ...]]:
+    return _WHOLE_TOKENS if method.kind == "model" else _TOKENS
+
+
 def _targets(method: Method) -> list[Target]:
-    return [Target.parse(token) for pattern in method.header.patterns for token in _TOKENS[pattern]]
+    return [Target.parse(token) for pattern in method.header.patterns for token in _tokens(method)[pattern]]
 
 
 def _first_targets(method: Method) -> list[Target]:
-    return [Target.parse(_TOKENS[pattern][0]) for pattern in method.header.patterns]
+    return [Target.parse(_tokens(method)[pattern][0]) for pattern in method.header.patterns]
 
 
 def _pruned_models(
@@ -168,12 +177,16 @@ def dtype_and_device_kept(method: Method) -> None:
 
 
 def others_untouched(method: Method) -> None:
-    for dense, pruned, _ in _pruned_models(method, _targets(method)):
-        check_untouched(dense, pruned, set(prunable_linears(dense)))
+    for dense, pruned, target in _pruned_models(method, _targets(method)):
+        if method.kind == "model" and target.pattern == "structured":
+            verify_whole(dense, pruned, block_weights(dense))
+            continue
+        check_untouched(dense, pruned, set(prunable_linears(dense)), resized=method.header.patterns == ["structured"])
 
 
 def harmless_at_zero(method: Method) -> None:
-    target = Target("unstructured", 0.0) if "unstructured" in method.header.patterns else DENSE
+    pattern = next((p for p in ("unstructured", "structured") if p in method.header.patterns), None)
+    target = Target(pattern, 0.0) if pattern else DENSE
     for name in TINY_CONFIGS:
         dense = tiny_model(name)
         try:
@@ -182,8 +195,10 @@ def harmless_at_zero(method: Method) -> None:
             continue
         before, after = prunable_linears(dense), prunable_linears(pruned)
         for linear, view in after.items():
-            if not torch.allclose(view.weight, before[linear].weight, rtol=1e-4, atol=1e-6) or not torch.allclose(
-                _bias(view), _bias(before[linear]), rtol=1e-4, atol=1e-6
+            if (
+                view.weight.shape != before[linear].weight.shape
+                or not torch.allclose(view.weight, before[linear].weight, rtol=1e-4, atol=1e-6)
+                or not torch.allclose(_bias(view), _bias(before[linear]), rtol=1e-4, atol=1e-6)
             ):
                 raise ContractError(f"{linear} of {name} changed although nothing was to be pruned (sparsity 0)")
 
@@ -209,18 +224,38 @@ def same_on_conv1d_and_linear(method: Method) -> None:
     linear = linear_twin(conv)
     for target in _targets(method):
         try:
-            of_conv = prunable_linears(prune_copy(conv, method, target, tiny_calibration())[0])
+            pruned = prune_copy(conv, method, target, tiny_calibration())[0]
         except NotApplicable:
             continue
-        of_linear = prunable_linears(prune_copy(linear, method, target, tiny_calibration())[0])
+        twin = prune_copy(linear, method, target, tiny_calibration())[0]
+        if method.kind == "model" and target.pattern == "structured":
+            _same_logits(pruned, twin)  # which may have no linears of these names any more
+            continue
+        of_conv, of_linear = prunable_linears(pruned), prunable_linears(twin)
         for name, view in of_conv.items():
             # The two multiply in different orders, so a near-tie may fall the other way.
-            other = ((view.weight == 0) != (of_linear[name].weight == 0)).float().mean().item()
+            other = _other_share(view.weight, of_linear[name].weight, target.pattern == "structured")
             if other > _TIPPED:
                 raise ContractError(
                     f"{name}: {other:.0%} of the mask is another on Conv1D than on a Linear with the same weights at "
                     f"{target.token}; use layer.weight (out, in), not the module's own tensor"
                 )
+
+
+@torch.no_grad()
+def _same_logits(conv: nn.Module, linear: nn.Module) -> None:
+    ids = tiny_calibration(1, 16)
+    a, b = conv(ids).logits, linear(ids).logits
+    if (a - b).norm() > _TIPPED * a.norm():
+        raise ContractError("the pruned model is another on Conv1D than on Linears with the same weights")
+
+
+def _other_share(a: Tensor, b: Tensor, smaller: bool) -> float:
+    """The share of the masks that differs; of matrices that were made smaller, the share of their weights."""
+    if a.shape != b.shape:
+        return 1.0
+    other = ~a.isclose(b, rtol=1e-3, atol=1e-5) if smaller else (a == 0) != (b == 0)
+    return other.float().mean().item()
 
 
 def in_time(method: Method) -> None:

@@ -54,14 +54,39 @@ def prune_model(model, calibration, target):
         linear.weight.masked_fill_(pruned, 0)
 '''
 
+_UNITS_HEADER = '''"""{title}: one sentence on the idea. Authors, venue and year, arXiv number."""
+
+METHOD = {{
+    "title": "{title}",
+    "family": "structured",
+    "origin": "human",
+    "patterns": ["structured"],
+    "needs": [],  # of input_sq_norm, input_mean, input_var, gram, gradients
+    "cite": "",
+}}
+
+'''
+
+_UNITS = '''
+def score_units(module, inputs):
+    """Saliency of each head or channel; the lowest are removed.
+
+    module.tensors: q, k, v or gate, up, and then out, each with a `weight` (units, channels, hidden); `module.kind` is
+    attention or mlp. `inputs` has what `needs` names of what o or down reads, `module_inputs` of what q or up reads.
+    Returns (units,), or (units, channels) to be summed.
+    """
+    return sum(tensor.weight.square().sum((1, 2)) for tensor in module.tensors)
+'''
+
 _IMPORTS = {
+    "units": "",
     "score": "",
     "layer": "from prunebench.sparsity.select import prune_lowest\n\n",
     "model": (
         "from prunebench.models.linear import prunable_linears\nfrom prunebench.sparsity.select import prune_lowest\n\n"
     ),
 }
-_FUNCTIONS = {"score": _SCORE, "layer": _LAYER, "model": _MODEL}
+_FUNCTIONS = {"score": _SCORE, "layer": _LAYER, "units": _UNITS, "model": _MODEL}
 
 _TEST = '''"""{title} does what its paper says; the contract is tested for every method in tests/contract."""
 
@@ -90,6 +115,32 @@ def test_the_smallest_weights_of_a_row_go_first(model: str) -> None:
         assert (largest_gone <= smallest_kept).all()
 '''
 
+_UNITS_TEST = '''"""{title} does what its paper says; the contract is tested for every method in tests/contract."""
+
+from pathlib import Path
+
+import pytest
+
+from prunebench.contract.tiny_models import tiny_calibration, tiny_model
+from prunebench.models.units import unit_modules
+from prunebench.plugins.loader import load_method
+from prunebench.prune.cell import prune_cell
+from prunebench.targets import Target
+
+METHODS = Path(__file__).parents[2] / "methods"
+
+
+@pytest.mark.parametrize("model", ["llama-gqa", "opt", "gpt2"])
+def test_the_channels_of_smallest_norm_go_first(model: str) -> None:
+    dense = tiny_model(model)
+    pruned = prune_cell(dense, load_method("{name}", [METHODS]), Target.parse("s20"), tiny_calibration()).model
+    for (_, before), (_, after) in zip(unit_modules(dense), unit_modules(pruned), strict=True):
+        norms = sum(tensor.weight.square().sum((1, 2)) for tensor in before.tensors).sort().values
+        left = sum(tensor.weight.square().sum((1, 2)) for tensor in after.tensors).sort().values
+        assert left.numel() < norms.numel()
+        assert left.allclose(norms[-left.numel() :])
+'''
+
 
 def new_method(
     name: str, kind: str, methods: Path = Path("methods"), tests: Path = Path("tests/methods")
@@ -97,7 +148,7 @@ def new_method(
     """Write `NAME.py` into `methods` and `test_NAME.py` into `tests`: magnitude pruning to start from.
 
     Args:
-        kind: `score`, `layer` or `model`, the function the method will define.
+        kind: `score`, `layer`, `units` or `model`, the function the method will define.
 
     Returns:
         The files written.
@@ -115,6 +166,7 @@ def new_method(
         if path.exists():
             raise PrunebenchError(f"{path} exists already; choose another name")
     title = name.replace("_", " ").capitalize()
-    write_text(files[0], _HEADER.format(title=title, imports=_IMPORTS[kind]) + _FUNCTIONS[kind])
-    write_text(files[1], _TEST.format(title=title, name=name))
+    header, test = (_UNITS_HEADER, _UNITS_TEST) if kind == "units" else (_HEADER, _TEST)
+    write_text(files[0], header.format(title=title, imports=_IMPORTS[kind]) + _FUNCTIONS[kind])
+    write_text(files[1], test.format(title=title, name=name))
     return files

@@ -1,10 +1,11 @@
-"""Calibration sequences: random crops of random long documents, as Wanda and SparseGPT take them."""
+"""Calibration sequences: random crops of random long documents, or of all documents joined to one stream."""
 
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from prunebench.config.protocols import Selection
 from prunebench.data.tokens import read_ids, write_ids
 from prunebench.errors import PrunebenchError
 
@@ -24,7 +25,7 @@ def sample_calibration(
     nsamples: int,
     seqlen: int,
     seed: int,
-    selection: Literal["document-crop"] = "document-crop",
+    selection: Selection = "document-crop",
 ) -> "torch.Tensor":
     """Draw calibration sequences.
 
@@ -32,19 +33,22 @@ def sample_calibration(
     `seqlen` tokens, special tokens that the tokenizer adds by itself included, then crop `seqlen` tokens from a
     start drawn from 0 ... length - seqlen - 1. The draws are those of Python's `random.Random(seed)`, so with
     equal documents the crops are the reference's; the first n of a larger draw are the draw of n.
+    `stream-crop` (for texts of paragraphs, such as WikiText-2): the documents are joined by blank lines and tokenised
+    at once, and each crop starts at a place drawn in the same way from the whole.
 
     Returns:
         Token ids (nsamples, seqlen), int64.
 
     Raises:
-        PrunebenchError: no document is long enough.
+        PrunebenchError: no document, or not the whole text, is long enough.
     """
     import torch
 
     if not documents:
         raise PrunebenchError("the calibration text has no documents")
-    assert selection == "document-crop"
     generator = random.Random(seed)
+    if selection == "stream-crop":
+        return torch.tensor(_stream_crops(documents, tokenizer, nsamples, seqlen, generator), dtype=torch.int64)
     tokens = _TokenisedDocuments(documents, tokenizer, seqlen)
     crops = []
     for _ in range(nsamples):
@@ -56,6 +60,23 @@ def sample_calibration(
         start = generator.randint(0, len(ids) - seqlen - 1)
         crops.append(ids[start : start + seqlen])
     return torch.tensor(crops, dtype=torch.int64)
+
+
+def _stream_crops(
+    documents: Sequence[str],
+    tokenizer: "PreTrainedTokenizerBase",
+    nsamples: int,
+    seqlen: int,
+    generator: random.Random,
+) -> list[list[int]]:
+    ids: list[int] = tokenizer("\n\n".join(documents), verbose=False).input_ids
+    if len(ids) <= seqlen:
+        raise PrunebenchError(
+            f"the calibration text has {len(ids)} tokens with this model's tokenizer, {seqlen + 1} are needed; lower "
+            "the protocol's calibration.seqlen or choose a longer text"
+        )
+    starts = [generator.randint(0, len(ids) - seqlen - 1) for _ in range(nsamples)]
+    return [ids[start : start + seqlen] for start in starts]
 
 
 class _TokenisedDocuments:

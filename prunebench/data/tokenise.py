@@ -3,10 +3,11 @@
 import json
 import logging
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from prunebench.assets.manifest import read_manifest
 from prunebench.assets.texts import DOCUMENTS
+from prunebench.config.protocols import Selection
 from prunebench.data.calibration import sample_calibration, write_calibration
 from prunebench.data.documents import Documents
 from prunebench.data.windows import Bos, make_windows, write_windows
@@ -23,7 +24,7 @@ def tokenise_calibration(
     nsamples: int,
     seqlen: int,
     seed: int,
-    selection: Literal["document-crop"] = "document-crop",
+    selection: Selection = "document-crop",
 ) -> None:
     """Write the calibration file of one model, text and seed; sequences are at most as long as the model takes.
 

@@ -1,15 +1,19 @@
 """Gradients of the dense model's loss with respect to its prunable weights, added up over calibration samples."""
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from prunebench.engine.statistics import WeightGradients
+from prunebench.engine.statistics import TaylorGradients, WeightGradients
 from prunebench.errors import PrunebenchError
 from prunebench.models.linear import LinearView, prunable_linears
 
+Sums = TypeVar("Sums", WeightGradients, TaylorGradients)
 
-def dense_gradients(model: nn.Module, calibration: Tensor, device: torch.device) -> dict[str, WeightGradients]:
+
+def dense_gradients(model: nn.Module, calibration: Tensor, device: torch.device, kind: type[Sums]) -> dict[str, Sums]:
     """One backward pass per sample through the dense model; its weights do not change.
 
     The loss is the mean cross-entropy of a sample's next tokens. The backward pass itself takes their sum,
@@ -20,15 +24,13 @@ def dense_gradients(model: nn.Module, calibration: Tensor, device: torch.device)
 
     Args:
         calibration: (samples, tokens) token ids.
+        kind: which sums over the samples are kept.
 
     Raises:
         PrunebenchError: a gradient is not finite.
     """
     linears = prunable_linears(model)
-    sums = {
-        name: WeightGradients(torch.zeros(view.weight.shape), torch.zeros(view.weight.shape))
-        for name, view in linears.items()
-    }
+    sums = {name: kind.zeros(view.weight.shape) for name, view in linears.items()}
     required = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     home = next(model.parameters()).device
     model.to(device).requires_grad_(False)
@@ -51,16 +53,16 @@ def dense_gradients(model: nn.Module, calibration: Tensor, device: torch.device)
     return sums
 
 
-def _accumulate(view: LinearView, sums: WeightGradients, tokens: int) -> torch.utils.hooks.RemovableHandle:
+def _accumulate(
+    view: LinearView, sums: WeightGradients | TaylorGradients, tokens: int
+) -> torch.utils.hooks.RemovableHandle:
     """Add each sample's gradient of a weight to its sums as soon as it is there, and let it go."""
     parameter = view.module.get_parameter("weight").requires_grad_(True)
 
     def add(parameter: Tensor) -> None:
         assert parameter.grad is not None
-        gradient = parameter.grad.float().div_(tokens).to(sums.absolute.device)
-        gradient = gradient.T if view.transposed else gradient
-        sums.absolute.add_(gradient.abs())
-        sums.squared.addcmul_(gradient, gradient)
+        gradient = parameter.grad.float().div_(tokens).to(sums.squared.device)
+        sums.add(gradient.T if view.transposed else gradient)
         parameter.grad = None
 
     return parameter.register_post_accumulate_grad_hook(add)

@@ -17,13 +17,14 @@ from prunebench.models.linear import LinearView, block_linears
 
 # Called once per linear with its input statistics; changes the layer in place.
 PruneLinear = Callable[[LinearView, InputStatistics], None]
+# Called once per block, with its number and the statistics of every linear's input by the linear's name.
+VisitBlock = Callable[[int, dict[str, InputStatistics]], None]
 # Called after each block with (blocks done, blocks in all).
 Progress = Callable[[int, int], None]
 
 _BATCH_TOKENS = 2048  # short calibration sequences are batched up to this many tokens per forward
 
 
-@torch.no_grad()
 def prune_blocks(
     model: nn.Module,
     calibration: Tensor,
@@ -32,16 +33,37 @@ def prune_blocks(
     device: torch.device,
     progress: Progress,
 ) -> None:
-    """Prune every linear of every decoder block of `model`, in place.
+    """Prune every linear of every decoder block of `model`, in place; for the arguments see `visit_blocks`."""
+    blocks = block_linears(model)
+
+    def prune(index: int, statistics: dict[str, InputStatistics]) -> None:
+        for linear in [linear for group in blocks[index] for linear in group]:
+            prune_linear(linear, statistics[linear.name])
+
+    visit_blocks(model, calibration, needs, prune, device, progress)
+
+
+@torch.no_grad()
+def visit_blocks(
+    model: nn.Module,
+    calibration: Tensor,
+    needs: Sequence[str],
+    visit: VisitBlock,
+    device: torch.device,
+    progress: Progress,
+    dense: bool = False,
+) -> None:
+    """Go through the decoder blocks with calibration data; `visit` may change the block it is called for.
 
     Args:
         calibration: (samples, tokens) token ids.
         needs: statistics to gather; with none, the data never runs through the model.
         device: blocks move there one at a time and back, so peak device memory is one block, its
             statistics and the activations.
+        dense: each block sees what the blocks before it gave as they were, not as `visit` left them.
     """
     blocks = [block for _, block in architecture_of(model).blocks(model)]
-    batches = calibration.split(max(1, _BATCH_TOKENS // calibration.shape[1])) if needs else ()
+    batches = calibration_batches(calibration) if needs else ()
     captured = [capture_block_calls(model, blocks, ids) for ids in batches]
     hidden = [first.to(device) for first, _ in captured]
 
@@ -49,21 +71,29 @@ def prune_blocks(
         home = next(block.parameters()).device
         block.to(device)
         calls = [block_calls[index] for _, block_calls in captured]
-        statistics = _gather(block, groups, calls, hidden, needs)
-        for group, inputs in zip(groups, statistics, strict=True):
-            for linear in group:
-                prune_linear(linear, inputs)
+        statistics, outputs = gather(block, groups, calls, hidden, needs, dense)
+        visit(index, statistics)
         if index + 1 < len(blocks):
             for batch, call in enumerate(calls):
-                hidden[batch] = call.run(block, hidden[batch])
+                hidden[batch] = outputs[batch] if dense else call.run(block, hidden[batch])
         block.to(home)
         progress(index + 1, len(blocks))
 
 
-def _gather(
-    block: nn.Module, groups: list[list[LinearView]], calls: list[BlockCall], hidden: list[Tensor], needs: Sequence[str]
-) -> list[InputStatistics]:
-    """One forward of the block over all batches; the statistics of each input group, in order."""
+def calibration_batches(calibration: Tensor) -> Sequence[Tensor]:
+    """The samples (samples, tokens) as they are run together."""
+    return calibration.split(max(1, _BATCH_TOKENS // calibration.shape[1]))
+
+
+def gather(
+    block: nn.Module,
+    groups: list[list[LinearView]],
+    calls: list[BlockCall],
+    hidden: list[Tensor],
+    needs: Sequence[str],
+    keep_outputs: bool,
+) -> tuple[dict[str, InputStatistics], list[Tensor]]:
+    """One forward of the block over all batches: the statistics by linear, and what the block gave, if it is kept."""
     statistics = [InputStatistics(needs, group[0].after_norm) for group in groups]
     batch_size = 0
 
@@ -76,11 +106,15 @@ def _gather(
         group[0].module.register_forward_pre_hook(listener(inputs))
         for group, inputs in zip(groups, statistics, strict=True)
     ]
+    outputs = []
     try:
         for states, call in zip(hidden, calls, strict=True):
             batch_size = len(states)
-            call.run(block, states)
+            output = call.run(block, states)
+            if keep_outputs:
+                outputs.append(output)
     finally:
         for hook in hooks:
             hook.remove()
-    return statistics
+    named = {linear.name: inputs for group, inputs in zip(groups, statistics, strict=True) for linear in group}
+    return named, outputs

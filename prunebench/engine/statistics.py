@@ -20,9 +20,37 @@ class WeightGradients:
     absolute: Tensor
     squared: Tensor
 
+    @classmethod
+    def zeros(cls, shape: Sequence[int]) -> Self:
+        """Nothing yet, for a weight of this shape."""
+        return cls(torch.zeros(*shape), torch.zeros(*shape))
+
+    def add(self, gradient: Tensor) -> None:
+        """Count the gradient (out, in) of one more sample."""
+        self.absolute.add_(gradient.abs())
+        self.squared.addcmul_(gradient, gradient)
+
     def to(self, device: torch.device) -> "WeightGradients":
         """The same on another device."""
         return WeightGradients(self.absolute.to(device), self.squared.to(device))
+
+
+@dataclass(frozen=True)
+class TaylorGradients:
+    """Of one weight (out, in), fp32: the sums over samples of g and of g^2, g the gradient of one sample's loss."""
+
+    signed: Tensor
+    squared: Tensor
+
+    @classmethod
+    def zeros(cls, shape: Sequence[int]) -> Self:
+        """Nothing yet, for a weight of this shape."""
+        return cls(torch.zeros(*shape), torch.zeros(*shape))
+
+    def add(self, gradient: Tensor) -> None:
+        """Count the gradient (out, in) of one more sample."""
+        self.signed.add_(gradient)
+        self.squared.addcmul_(gradient, gradient)
 
 
 class InputStatistics:

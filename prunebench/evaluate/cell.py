@@ -13,6 +13,7 @@ from prunebench.config.protocols import Protocol
 from prunebench.config.schema import Kind
 from prunebench.evaluate.generation import continuation
 from prunebench.evaluate.perplexity import perplexity
+from prunebench.evaluate.speed import speed
 from prunebench.results.records import Measurement
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ class EvaluationContext:
     Attributes:
         windows: text name -> (n, window) token ids.
         tasks: task name -> folder of its asset.
+        dense: the dense model on the device of those that are evaluated, for speed.
     """
 
     protocol: Protocol
     tokenizer: PreTrainedTokenizerBase
     windows: Mapping[str, Tensor] = field(default_factory=dict)
     tasks: Mapping[str, Path] = field(default_factory=dict)
+    dense: nn.Module | None = None
 
     @cached_property
     def zeroshot(self) -> "ZeroShotSuite":
@@ -46,11 +49,16 @@ def evaluate_kind(kind: Kind, model: nn.Module, context: EvaluationContext) -> l
     """Evaluate a model, which is left as it was.
 
     Args:
-        kind: `perplexity` gives one measurement per text, `zeroshot` up to two per task, `generation` one.
+        kind: `perplexity` gives one measurement per text, `zeroshot` up to two per task, `generation` one,
+            `speed` what `evaluate.speed.speed` says.
     """
     if kind == "perplexity":
         return [perplexity(model, windows, text) for text, windows in context.windows.items()]
     if kind == "zeroshot":
         return context.zeroshot.run(model)
+    if kind == "speed":
+        if context.dense is None:
+            raise ValueError("speed is measured beside the dense model, which the context lacks")
+        return speed(model, context.dense, context.protocol.speed)
     settings = context.protocol.generation
     return [continuation(model, context.tokenizer, settings.prompt, settings.max_new_tokens)]

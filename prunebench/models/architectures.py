@@ -1,10 +1,12 @@
-"""One entry per architecture: where its decoder blocks are and which linears read the same input.
+"""One entry per architecture: where its decoder blocks are, which linears read the same input, which are coupled.
 
 To add an architecture, add its `config.model_type` to `ARCHITECTURES`. `architecture_of` checks the entry
 against the model, so a wrong or incomplete one is an error and never a model that is silently left dense.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -24,12 +26,37 @@ class InputGroup:
     after_norm: bool
 
 
+# What an attribute of an attention module counts: its query heads, its key-value heads, or the rows of its queries.
+Counted = Literal["heads", "kv_heads", "width"]
+
+
+@dataclass(frozen=True)
+class DepthTwo:
+    """Linears of one block that are coupled by what lies between them: attention heads or MLP channels.
+
+    Attributes:
+        reads: the linears at its entrance, each with the roles its rows play: `q`, `k`, `v`; `gate`, `up`. A fused
+            linear has several, one after another.
+        output: the linear at its exit; its columns are heads or channels.
+        interleaved: a fused linear has q, k, v of the first head, then those of the second, and so on.
+        counts: attributes of the attention module that its forward derives shapes from, and what they count; one of
+            the module's config is written `config.name`. Everything else follows from the shapes of the weights.
+    """
+
+    kind: Literal["attention", "mlp"]
+    reads: Mapping[str, tuple[str, ...]]
+    output: str
+    interleaved: bool = False
+    counts: Mapping[str, Counted] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Architecture:
-    """`container` is the dotted path of the list of decoder blocks; group names are relative to a block."""
+    """`container` is the dotted path of the list of decoder blocks; other names are relative to a block."""
 
     container: str
     input_groups: tuple[InputGroup, ...]
+    depth_two: tuple[DepthTwo, DepthTwo]
 
     def blocks(self, model: nn.Module) -> list[tuple[str, nn.Module]]:
         """The decoder blocks in order, each with its dotted name in the model."""
@@ -46,10 +73,16 @@ def _plain(*linears: str) -> InputGroup:
     return InputGroup(linears, after_norm=False)
 
 
+def _attention(output: str) -> DepthTwo:
+    return DepthTwo("attention", {f"self_attn.{role}_proj": (role,) for role in "qkv"}, output)
+
+
+_GATED = DepthTwo("mlp", {"mlp.gate_proj": ("gate",), "mlp.up_proj": ("up",)}, "mlp.down_proj")
 _QKV = _normed("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
 _LLAMA = Architecture(
     "model.layers",
     (_QKV, _plain("self_attn.o_proj"), _normed("mlp.gate_proj", "mlp.up_proj"), _plain("mlp.down_proj")),
+    (_attention("self_attn.o_proj"), _GATED),
 )
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -68,6 +101,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             _plain("self_attn.dense"),
             _plain("mlp.fc2"),
         ),
+        (_attention("self_attn.dense"), DepthTwo("mlp", {"mlp.fc1": ("up",)}, "mlp.fc2")),
     ),
     "phi3": Architecture(
         "model.layers",
@@ -77,10 +111,36 @@ ARCHITECTURES: dict[str, Architecture] = {
             _normed("mlp.gate_up_proj"),
             _plain("mlp.down_proj"),
         ),
+        (
+            DepthTwo(
+                "attention",
+                {"self_attn.qkv_proj": ("q", "k", "v")},
+                "self_attn.o_proj",
+                counts={"config.num_attention_heads": "heads", "num_key_value_heads": "kv_heads"},
+            ),
+            DepthTwo("mlp", {"mlp.gate_up_proj": ("gate", "up")}, "mlp.down_proj"),
+        ),
     ),
-    "opt": Architecture("model.decoder.layers", (_QKV, _plain("self_attn.out_proj"), _normed("fc1"), _plain("fc2"))),
+    "opt": Architecture(
+        "model.decoder.layers",
+        (_QKV, _plain("self_attn.out_proj"), _normed("fc1"), _plain("fc2")),
+        (
+            replace(_attention("self_attn.out_proj"), counts={"num_heads": "heads"}),
+            DepthTwo("mlp", {"fc1": ("up",)}, "fc2"),
+        ),
+    ),
     "gpt2": Architecture(
-        "transformer.h", (_normed("attn.c_attn"), _plain("attn.c_proj"), _normed("mlp.c_fc"), _plain("mlp.c_proj"))
+        "transformer.h",
+        (_normed("attn.c_attn"), _plain("attn.c_proj"), _normed("mlp.c_fc"), _plain("mlp.c_proj")),
+        (
+            DepthTwo(
+                "attention",
+                {"attn.c_attn": ("q", "k", "v")},
+                "attn.c_proj",
+                counts={"num_heads": "heads", "split_size": "width"},
+            ),
+            DepthTwo("mlp", {"mlp.c_fc": ("up",)}, "mlp.c_proj"),
+        ),
     ),
     "gpt_neox": Architecture(
         "gpt_neox.layers",
@@ -89,6 +149,10 @@ ARCHITECTURES: dict[str, Architecture] = {
             _plain("attention.dense"),
             _normed("mlp.dense_h_to_4h"),
             _plain("mlp.dense_4h_to_h"),
+        ),
+        (
+            DepthTwo("attention", {"attention.query_key_value": ("q", "k", "v")}, "attention.dense", interleaved=True),
+            DepthTwo("mlp", {"mlp.dense_h_to_4h": ("up",)}, "mlp.dense_4h_to_h"),
         ),
     ),
 }

@@ -48,6 +48,34 @@ class LinearView:
         else:
             self.module.bias.copy_(bias)
 
+    def keep(self, rows: Tensor | None = None, columns: Tensor | None = None) -> None:
+        """Make the layer physically smaller: only these outputs and inputs stay, in the order given.
+
+        rows, columns: (kept,) long indices; None keeps all. The layer's own bias follows its rows.
+        """
+        weight, bias = self.weight, self.bias
+        if rows is not None:
+            weight = weight.index_select(0, rows.to(weight.device))
+            if bias is not None:
+                self.module.bias = nn.Parameter(bias.index_select(0, rows.to(bias.device)), requires_grad=False)
+        if columns is not None:
+            weight = weight.index_select(1, columns.to(weight.device))
+        stored = (weight.T if self.transposed else weight).contiguous()
+        self.module.weight = nn.Parameter(stored, requires_grad=False)
+        if self.transposed:
+            self.module.nx, self.module.nf = weight.shape[1], weight.shape[0]
+        else:
+            self.module.in_features, self.module.out_features = weight.shape[1], weight.shape[0]
+
+
+def linear_features(module: nn.Module) -> tuple[int, int] | None:
+    """(in, out) features as a Linear or Conv1D declares them; None for any other module."""
+    if isinstance(module, nn.Linear):
+        return module.in_features, module.out_features
+    if isinstance(module, Conv1D):
+        return module.nx, module.nf
+    return None
+
 
 def block_linears(model: nn.Module) -> list[list[list[LinearView]]]:
     """Every prunable linear, nested as blocks -> input groups -> linears that share the input."""

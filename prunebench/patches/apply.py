@@ -1,15 +1,13 @@
 """Applies a patch to a dense model in place; the result has the pruned model's bits or the call fails."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from prunebench.errors import PrunebenchError, unknown_name
-from prunebench.patches.bits import bits_of, fingerprint, set_linear_features, stored_tensors
+from prunebench.patches.bits import bits_of, fingerprint, stored_tensors
 from prunebench.patches.format import Entry, Patch
+from prunebench.patches.surgery import STEPS
 
 
 def apply_patch(dense_model: nn.Module, patch: Patch) -> None:
@@ -50,39 +48,3 @@ def _fill(tensor: Tensor, entry: Entry) -> None:
         bits[np.flatnonzero(kept)] = bits_of(entry.values)
     if tensor.device.type != "cpu" or not tensor.is_contiguous():  # then `bits` is a copy
         tensor.data.copy_(torch.from_numpy(bits).view(tensor.dtype).view(tensor.shape))
-
-
-def _resize(model: nn.Module, step: dict[str, Any]) -> None:
-    set_linear_features(model.get_submodule(step["module"]), step["in"], step["out"])
-
-
-def _owner(model: nn.Module, step: dict[str, Any]) -> tuple[nn.Module, str]:
-    owner, _, leaf = step["name"].rpartition(".")
-    return model.get_submodule(owner), leaf
-
-
-def _add_parameter(model: nn.Module, step: dict[str, Any]) -> None:
-    """A place for a parameter that the dense model lacks or shares with another module."""
-    module, leaf = _owner(model, step)
-    device = next(model.parameters()).device
-    empty = torch.empty(0, dtype=getattr(torch, step["dtype"]), device=device)
-    module.register_parameter(leaf, nn.Parameter(empty, requires_grad=False))
-
-
-def _add_buffer(model: nn.Module, step: dict[str, Any]) -> None:
-    module, leaf = _owner(model, step)
-    empty = torch.empty(0, dtype=getattr(torch, step["dtype"]), device=next(model.parameters()).device)
-    module.register_buffer(leaf, empty)
-
-
-def _remove(model: nn.Module, step: dict[str, Any]) -> None:
-    module, leaf = _owner(model, step)
-    setattr(module, leaf, None)
-
-
-STEPS: dict[str, Callable[[nn.Module, dict[str, Any]], None]] = {
-    "resize": _resize,
-    "add_parameter": _add_parameter,
-    "add_buffer": _add_buffer,
-    "remove": _remove,
-}

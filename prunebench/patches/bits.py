@@ -6,9 +6,6 @@ import json
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers.pytorch_utils import Conv1D
-
-from prunebench.errors import PrunebenchError
 
 _WORDS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
@@ -25,7 +22,7 @@ def bits_of(tensor: Tensor) -> np.ndarray:
 
     Shares memory with a contiguous tensor on the CPU and is a copy of any other.
     """
-    flat = tensor.detach().cpu().reshape(-1).contiguous()  # a single column comes out of reshape strided
+    flat = tensor.detach().cpu().contiguous().reshape(-1)  # reshape alone may give a view with gaps
     return flat.view(_WORDS[tensor.element_size()]).numpy()
 
 
@@ -42,22 +39,3 @@ def fingerprint(model: nn.Module) -> str:
         total = int(octets[:whole].view(np.uint64).sum(dtype=np.uint64))
         rows.append([name, str(tensor.dtype), list(tensor.shape), total, octets[whole:].tobytes().hex()])
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
-
-
-def linear_features(module: nn.Module) -> tuple[int, int] | None:
-    """(in, out) features as a Linear or Conv1D declares them; None for any other module."""
-    if isinstance(module, nn.Linear):
-        return module.in_features, module.out_features
-    if isinstance(module, Conv1D):
-        return module.nx, module.nf
-    return None
-
-
-def set_linear_features(module: nn.Module, inputs: int, outputs: int) -> None:
-    """Make a Linear or Conv1D declare other in and out features; its tensors are the caller's to replace."""
-    if isinstance(module, nn.Linear):
-        module.in_features, module.out_features = inputs, outputs
-    elif isinstance(module, Conv1D):
-        module.nx, module.nf = inputs, outputs
-    else:
-        raise PrunebenchError(f"cannot resize a {type(module).__name__}; only Linear and Conv1D can be resized")

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from prunebench.errors import PrunebenchError
-from prunebench.patches.bits import bits_of, fingerprint, linear_features, stored_tensors
+from prunebench.models.linear import linear_features
+from prunebench.patches.bits import bits_of, fingerprint, stored_tensors
 from prunebench.patches.format import Entry, Patch
+from prunebench.patches.modules import reshaped
 
 _NO_BITS = np.zeros(0, np.uint8)
 
@@ -17,15 +19,16 @@ def make_patch(dense: nn.Module, pruned: nn.Module) -> Patch:
     """What turns `dense` into `pruned`; both are only read.
 
     Raises:
-        PrunebenchError: the models differ in a way the format has no step for (modules replaced or dropped).
+        PrunebenchError: the models differ in a way the format has no step for (other modules than blocks dropped, say).
     """
-    before, after = stored_tensors(dense), stored_tensors(pruned)
+    base, first = reshaped(dense, pruned)
+    before, after = stored_tensors(base), stored_tensors(pruned)
     entries = {}
     for name, tensor in after.items():
         entry = _entry(before.get(name), tensor)
         if entry is not None:
             entries[name] = entry
-    steps = _steps(dense, pruned, before, after)
+    steps = first + _steps(base, pruned, before, after)
     dtype = next(tensor.dtype for tensor in before.values() if tensor.is_floating_point())
     return Patch(fingerprint(dense), fingerprint(pruned), str(dtype).removeprefix("torch."), steps, entries)
 
@@ -61,12 +64,17 @@ def _steps(
     for name, module in pruned.named_modules():
         if name not in modules or type(modules[name]) is not type(module):
             raise PrunebenchError(
-                f"a patch cannot store that {name} became a {type(module).__name__}; methods may change weights, "
-                "biases and widths of linears, not put other modules in their place"
+                f"a patch cannot store that {name} became a {type(module).__name__}; methods may drop blocks, change "
+                "weights, biases and widths of linears or factor them, not put other modules in their place"
             )
         features = linear_features(module)
         if features is not None and features != linear_features(modules[name]):
             steps.append({"step": "resize", "module": name, "in": features[0], "out": features[1]})
+        if features is None:
+            pairs: list[tuple[str, object, object]] = [("", modules[name], module)]
+            if hasattr(module, "config") and (module is pruned or module.config is not getattr(pruned, "config", None)):
+                pairs.append(("config", modules[name].config, module.config))
+            steps += _recounted(name, pairs)
     parameters = dict(pruned.named_parameters())
     for name, tensor in after.items():
         if name not in before:
@@ -83,6 +91,16 @@ def _steps(
     for name in before.keys() & after.keys():
         _check_resizable(name, pruned, before[name], after[name])
     return steps
+
+
+def _recounted(name: str, pairs: list[tuple[str, object, object]]) -> list[dict[str, Any]]:
+    """Whole numbers that a module keeps of itself, of its heads for example, and reads when it runs."""
+    return [
+        {"step": "count", "module": name, "in": where, "name": key, "value": value}
+        for where, before, after in pairs
+        for key, value in vars(after).items()
+        if type(value) is int and not key.startswith("_") and vars(before).get(key) != value
+    ]
 
 
 def _check_resizable(name: str, pruned: nn.Module, before: Tensor, after: Tensor) -> None:

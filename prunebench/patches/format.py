@@ -58,7 +58,7 @@ class Patch:
     Attributes:
         dense, pruned: fingerprints of the model it was made from and of the one it leads to.
         dtype: the dense model's, for example `bfloat16`; it has to be loaded in the same.
-        steps: surgery done before the entries are filled in, each `{"step": ..., ...}`; see `apply.STEPS`.
+        steps: surgery done before the entries are filled in, each `{"step": ..., ...}`; see `surgery.STEPS`.
         entries: tensors that differ, by name in the pruned model.
         metadata: what the writer wanted to remember.
     """

@@ -12,6 +12,7 @@ from typing import Any, Literal, NoReturn, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prunebench.errors import PrunebenchError, unknown_name
+from prunebench.plugins.unit_settings import UNIT_KEYS, UnitSettings
 from prunebench.targets import PATTERNS, Pattern
 
 Kind = Literal["score", "layer", "units", "model"]
@@ -32,7 +33,7 @@ _POSITIONAL: dict[Kind, int] = {"score": 2, "layer": 3, "units": 2, "model": 3}
 _EXTRAS: dict[Kind, tuple[str, ...]] = {
     "score": ("generator", "target", "layer", "note"),
     "layer": ("generator", "note"),
-    "units": ("generator", "target", "note"),
+    "units": ("generator", "target", "note", "module_inputs"),
     "model": ("generator", "note"),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -42,7 +43,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "group": get_args(Group),
 }
 # Variant keys the framework reads itself; a method cannot take them as its own.
-FRAMEWORK_PARAMS = ("nsamples", "only", "allocation")
+LORA_KEYS = ("lora", "lora_text", "lora_epochs", "lora_lr")
+FRAMEWORK_PARAMS = tuple(dict.fromkeys(("nsamples", "data", "only", "allocation", *UNIT_KEYS, *LORA_KEYS)))
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 _SAFE_VALUE = re.compile(r"[A-Za-z0-9_.+-]+")
@@ -69,6 +71,10 @@ class Header(BaseModel):
         needs: the input statistics the engine gathers for it.
         group: within which weights compete; what `score` is selected in, what the contract checks. In
             `outputs` and `inputs` whole rows and whole columns of a weight (out, in) compete.
+        units: how the framework uses the scores of `score_units` unless a variant says otherwise.
+        share_of: of whole-model methods that return which units they kept, what a structured target is a share of: the
+            weights of `all` linears in decoder blocks, as for other methods, or only those of the `pruned` kinds of
+            modules, attention or MLP.
         cite: BibTeX key.
         params: hyper-parameters with their defaults, overridden by variants such as `name@param=value`.
         kind: which of `score`, `prune_layer`, `score_units`, `prune_model` the file defines.
@@ -83,6 +89,8 @@ class Header(BaseModel):
     patterns: list[Pattern] = Field(min_length=1)
     needs: list[Need] = []
     group: Group | None = None
+    units: UnitSettings | None = None
+    share_of: Literal["all", "pruned"] = "all"
     cite: str = ""
     params: dict[str, Value] = {}
     kind: Kind
@@ -149,6 +157,12 @@ def read_header(path: Path) -> Header:
         _fail(path, node, f"METHOD['group'] {header.group!r} prunes whole rows or columns, which cannot be n:m")
     if kind == "score" and header.group is None and header.patterns != ["dense"]:
         _fail(path, node, f"score() needs METHOD['group'], one of {', '.join(_CHOICES['group'])}")
+    if kind == "units" and header.patterns != ["structured"]:
+        _fail(path, node, "score_units() removes whole units: METHOD['patterns'] is ['structured']")
+    if kind != "units" and header.units is not None:
+        _fail(path, node, "METHOD['units'] is for methods that define score_units()")
+    if kind != "model" and header.share_of != "all":
+        _fail(path, node, "METHOD['share_of'] is for methods that define prune_model()")
     _check_signature(path, function, kind, header.params)
     if header.origin == "human" and is_generated(path):
         return header.model_copy(update={"origin": "llm"})  # whatever a machine says of itself

@@ -1,14 +1,34 @@
 """The part of a variant that the framework reads itself: `wanda@only=o_proj,allocation=owl,nsamples=32`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from pydantic import ValidationError
+
 from prunebench.errors import PrunebenchError, unknown_name
-from prunebench.plugins.header import Header, Value
+from prunebench.plugins.header import FRAMEWORK_PARAMS, LORA_KEYS, Header, Value
+from prunebench.plugins.unit_settings import UNIT_KEYS, UnitSettings
 
 Allocation = Literal["uniform", "owl", "alphapruning"]
+Data = Literal["calibration", "self"]
 ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Recovery fine-tuning with LoRA after pruning: `lora=8,lora_text=sotu-train`.
+
+    Attributes:
+        samples: how many sequences it trains on, each once per epoch.
+        text: name in the data registry; None for the protocol's calibration text.
+        epochs, learning_rate: LLM-Pruner's, where a variant does not say.
+    """
+
+    samples: int
+    text: str | None = None
+    epochs: int = 2
+    learning_rate: float = 1e-4
 
 
 @dataclass(frozen=True)
@@ -19,24 +39,41 @@ class FrameworkParams:
         nsamples: calibration samples, None for the protocol's number.
         only: prune just the linears whose name ends in one of these; empty for all.
         allocation: how the blocks share the sparsity.
+        units: what is done with the scores of units; `only` and `allocation` above are not for such methods.
+        data: whether the calibration is the protocol's text, or as much that the dense model writes itself.
+        recovery: the fine-tuning that follows the pruning, if any.
     """
 
     nsamples: int | None = None
     only: tuple[str, ...] = ()
     allocation: Allocation = "uniform"
+    units: UnitSettings = field(default_factory=UnitSettings)
+    data: Data = "calibration"
+    recovery: Recovery | None = None
 
 
 def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> FrameworkParams:
     """Read them from a variant's values; those of the method itself are left aside.
 
     Raises:
-        PrunebenchError: a value makes no sense, or the method is not one that prunes linear by linear.
+        PrunebenchError: a value makes no sense, or is not for a method of this kind.
     """
     nsamples, only, allocation = (values.get(key) for key in ("nsamples", "only", "allocation"))
     if nsamples is not None and (type(nsamples) is not int or nsamples < 1):
         raise PrunebenchError(f"method {spec!r}: nsamples is a number of calibration sequences, 1 or more")
-    for key in ("only", "allocation"):
-        if key in values and header.kind not in ("score", "layer"):
+    if (data := values.get("data", "calibration")) not in get_args(Data):
+        raise unknown_name("data", str(data), get_args(Data), f"method {spec!r}")
+    source: Data = "self" if data == "self" else "calibration"
+    recovery = recovery_settings(spec, values)
+    if header.kind == "units":
+        units = _unit_settings(spec, values, header)
+        return FrameworkParams(nsamples, units=units, data=source, recovery=recovery)
+    for key in FRAMEWORK_PARAMS:
+        if key in LORA_KEYS:
+            continue
+        if key in values and key not in ("nsamples", "data", "only", "allocation"):
+            raise PrunebenchError(f"method {spec!r}: {key} is for methods that define score_units")
+        if key in values and key not in ("nsamples", "data") and header.kind == "model":
             raise PrunebenchError(f"method {spec!r}: {key} is for methods that define score or prune_layer")
     names = tuple(str(only).split("+")) if only is not None else ()
     if "" in names:
@@ -44,4 +81,36 @@ def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> 
     if allocation is not None and allocation not in ALLOCATIONS:
         raise unknown_name("allocation", str(allocation), ALLOCATIONS, f"method {spec!r}")
     chosen = next((known for known in ALLOCATIONS if known == allocation), ALLOCATIONS[0])
-    return FrameworkParams(nsamples, names, chosen)
+    return FrameworkParams(nsamples, names, chosen, data=source, recovery=recovery)
+
+
+def recovery_settings(spec: str, values: Mapping[str, Value]) -> Recovery | None:
+    """The fine-tuning a variant asks for.
+
+    Raises:
+        PrunebenchError: a value makes no sense.
+    """
+    given = {key: values[key] for key in LORA_KEYS if key in values}
+    if not given:
+        return None
+    samples, text = given.get("lora"), given.get("lora_text")
+    epochs, rate = given.get("lora_epochs", Recovery.epochs), given.get("lora_lr", Recovery.learning_rate)
+    if type(samples) is not int or samples < 1:
+        raise PrunebenchError(f"method {spec!r}: lora is a number of sequences to fine-tune on, 1 or more")
+    if type(epochs) is not int or epochs < 1:
+        raise PrunebenchError(f"method {spec!r}: lora_epochs is 1 or more")
+    if type(rate) not in (int, float) or not 0 < float(rate or 0) < 1:
+        raise PrunebenchError(f"method {spec!r}: lora_lr is a learning rate between 0 and 1")
+    return Recovery(samples, None if text is None else str(text), epochs, float(rate or 0))
+
+
+def _unit_settings(spec: str, values: Mapping[str, Value], header: Header) -> UnitSettings:
+    defaults = header.units or UnitSettings()
+    chosen = {key: value for key, value in values.items() if key in UNIT_KEYS}
+    try:
+        return UnitSettings.model_validate(defaults.model_dump() | chosen)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        message = first["msg"].removeprefix("Value error, ")
+        raise PrunebenchError(f"method {spec!r}: {key}={chosen.get(key)}: {message[0].lower()}{message[1:]}") from error

@@ -1,14 +1,15 @@
 """One cell: a copy of the dense model, pruned by one method to one target, and verified."""
 
 import copy
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from prunebench.engine.gradients import dense_gradients
+from prunebench.engine.self_written import self_written
 from prunebench.engine.sequential import Progress, prune_blocks
 from prunebench.engine.shared import DenseFacts
 from prunebench.engine.statistics import InputStatistics, WeightGradients
@@ -16,9 +17,13 @@ from prunebench.errors import ContractError, PrunebenchError
 from prunebench.files import encodable
 from prunebench.models.linear import LinearView
 from prunebench.plugins.loader import Method, call_with_extras
+from prunebench.prune.finetune import RecoveryIds, fine_tune
+from prunebench.prune.streams import generator_for
 from prunebench.prune.targets import linear_targets
+from prunebench.prune.units import prune_units
 from prunebench.prune.verify import verify_pruned
-from prunebench.results.records import Sparsity
+from prunebench.prune.verify_units import kept_units, verify_structured
+from prunebench.results.records import Loss, Sparsity
 from prunebench.sparsity.select import prune_lowest
 from prunebench.targets import Target
 
@@ -32,6 +37,7 @@ class PrunedCell:
     model: nn.Module
     sparsity: Sparsity
     notes: list[str] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
 
 
 def prune_cell(
@@ -43,21 +49,37 @@ def prune_cell(
     device: torch.device | str = "cpu",
     progress: Progress = lambda done, total: None,
     facts: DenseFacts | None = None,
+    recovery: RecoveryIds | None = None,
 ) -> PrunedCell:
-    """Prune a copy of `dense`; the dense model itself is never modified.
+    """Prune a copy of `dense`, and fine-tune it if the method's variant says so; `dense` itself is never modified.
+
+    The contract is checked on the pruned model. What fine-tuning may change beyond that is checked by it.
 
     Args:
         calibration: (samples, tokens) token ids; unused by methods whose header needs nothing.
         seed: for methods that draw random numbers; each layer gets its own stream, so a result does not
             depend on what ran before.
         facts: what earlier cells of the same dense model and calibration found out about it, and this one adds to.
+        recovery: what a variant with `lora` trains on.
 
     Raises:
         ContractError: the method broke its contract.
         NotApplicable: the method has nothing to do on this model, or the pattern does not fit it.
     """
-    model, notes, targets = _prune(dense, method, target, calibration, seed, device, progress, facts or DenseFacts())
-    return PrunedCell(model, verify_pruned(dense, model, target, method.header.group, targets), notes)
+    model, notes, to = _prune(dense, method, target, calibration, seed, device, progress, facts or DenseFacts())
+    if target.pattern == "structured":
+        compensation, share_of = method.framework.units.compensation, method.header.share_of
+        sparsity = verify_structured(dense, model, target, to.kept, compensation, share_of)
+    else:
+        sparsity = verify_pruned(dense, model, target, method.header.group, to.targets)
+    losses: list[Loss] = []
+    settings = method.framework.recovery
+    if settings is not None:
+        if recovery is None:
+            raise PrunebenchError(f"{method.name} is to be fine-tuned, but there are no tokens to train on")
+        losses, said = fine_tune(model, recovery, settings, seed, torch.device(device), target.pattern != "structured")
+        notes.append(said)
+    return PrunedCell(model, sparsity, notes, losses)
 
 
 def prune_copy(
@@ -84,36 +106,50 @@ def _prune(
     device: torch.device | str,
     progress: Progress,
     facts: DenseFacts,
-) -> tuple[nn.Module, list[str], dict[str, Target]]:
-    """The pruned copy, the notes, and the target of each linear that was to be pruned."""
+) -> tuple[nn.Module, list[str], "_Promised"]:
+    """The pruned copy, the notes, and what the copy is to be verified against."""
     if target.pattern not in method.header.patterns:
         raise PrunebenchError(f"{method.name} does not do {target.label}: its patterns are {method.header.patterns}")
     model = copy.deepcopy(dense)
     device = torch.device(device)
+    if method.framework.data == "self":
+        samples, tokens = calibration.shape
+        generator = generator_for(seed, "self-written text")
+        work = partial(self_written, model, samples, tokens, generator, device)
+        calibration = facts.once("self-written text", work)
     targets, notes = linear_targets(model, method.framework, target, calibration, device, facts)
+    kept: dict[str, Tensor] = {}
     said: list[str] = []
 
     def note(text: object) -> None:
         said.append(encodable(text))  # whatever a method says: it is written into the record
 
     if method.kind == "model":
-        call_with_extras(
-            method.function,
-            {**method.params, "generator": _generator(seed, "model"), "note": note},
-            model, calibration, target,
-        )  # fmt: skip
+        extras = {**method.params, "generator": generator_for(seed, "model"), "note": note}
+        told = call_with_extras(method.function, extras, model.to(device), calibration, target)
+        model.to("cpu")
+        if isinstance(told, Mapping) and target.pattern == "structured":
+            kept = kept_units(dense, told)
     elif method.kind in ("score", "layer"):
         gradients: dict[str, WeightGradients] = {}
         if "gradients" in method.header.needs:
-            gradients = facts.once("gradients", lambda: dense_gradients(model, calibration, device))
+            gradients = facts.once("gradients", lambda: dense_gradients(model, calibration, device, WeightGradients))
         needs = [need for need in method.header.needs if need != "gradients"]
         prune = _LinearPruner(method, targets, gradients, seed, note)
         prune_blocks(model, calibration, needs, prune, device, progress)
     else:
-        raise PrunebenchError(f"{method.name} defines score_units, and unit pruning is not part of this version")
+        kept = prune_units(model, method, target, calibration, seed, device, progress, facts, note)
     if len(said) > _NOTES:
         said[_NOTES:] = [f"and {len(said) - _NOTES} more notes"]
-    return model, notes + said, targets
+    return model, notes + said, _Promised(targets, kept)
+
+
+@dataclass(frozen=True)
+class _Promised:
+    """What a pruned model is to be: the target of each linear; of units, which were kept, by depth-2 module."""
+
+    targets: Mapping[str, Target]
+    kept: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -134,7 +170,7 @@ class _LinearPruner:
             inputs = inputs.with_gradients(self.gradients[linear.name].to(linear.weight.device))
         extras = {
             **self.method.params,
-            "generator": _generator(self.seed, linear.name),
+            "generator": generator_for(self.seed, linear.name),
             "target": target,
             "layer": linear,
             "note": lambda text: self.note(f"{linear.name}: {text}"),
@@ -161,9 +197,3 @@ class _LinearPruner:
         shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
         if shape != tuple(like.shape):
             raise ContractError(f"{self.method.name} returned a {what} {shape} for {linear.name} {tuple(like.shape)}")
-
-
-def _generator(seed: int, name: str) -> torch.Generator:
-    """A random stream of its own for each (seed, layer): order of layers and of methods does not matter."""
-    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

@@ -65,17 +65,21 @@ def _flat(groups: list[list[LinearView]]) -> list[LinearView]:
     return [linear for group in groups for linear in group]
 
 
-def check_untouched(dense: nn.Module, pruned: nn.Module, prunable: set[str]) -> None:
-    """Everything that is not the weight or bias of a linear in `prunable` must be there, bit by bit."""
+def check_untouched(dense: nn.Module, pruned: nn.Module, prunable: set[str], resized: bool = False) -> None:
+    """Everything that is not the weight or bias of a linear in `prunable` must be there, bit by bit.
+
+    `resized`: those may have changed their shapes, but not their dtype.
+    """
     before, after = dict(_state(dense)), dict(_state(pruned))
     free = {f"{name}.{part}" for name in prunable for part in ("weight", "bias")}
     for name in sorted((before.keys() | after.keys()) - free):
         if name not in after or name not in before:
             raise ContractError(f"{name} was {'removed' if name in before else 'added'}; only block linears may change")
-        if not _same_bits(before[name], after[name]):
+        if not same_bits(before[name], after[name]):
             raise ContractError(f"{name} was changed; only the linears to be pruned may change")
     for name in sorted(free & before.keys()):
-        if name not in after or after[name].shape != before[name].shape or after[name].dtype != before[name].dtype:
+        other = name not in after or after[name].dtype != before[name].dtype
+        if other or (after[name].shape != before[name].shape and not resized):
             raise ContractError(f"{name} changed its shape or dtype, or is gone")
 
 
@@ -83,7 +87,8 @@ def _state(model: nn.Module) -> list[tuple[str, Tensor]]:
     return [*model.named_parameters(), *model.named_buffers()]
 
 
-def _same_bits(a: Tensor, b: Tensor) -> bool:
+def same_bits(a: Tensor, b: Tensor) -> bool:
+    """Equal in shape, dtype and every bit."""
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
     # Flat, because a scalar cannot be seen as its bytes.

@@ -11,10 +11,10 @@ import pandas as pd
 from prunebench.files import replacing
 from prunebench.plugins.description import Description
 from prunebench.results.cells import CellResult
-from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY, SCORED, Pair
-from prunebench.results.intervals import Floats, mean_intervals
+from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY, SCORED, TIMED, Pair
+from prunebench.results.intervals import Floats, mean_intervals, median_interval
 from prunebench.results.ranking import rank_methods
-from prunebench.results.records import Cost
+from prunebench.results.records import Cost, Size
 from prunebench.results.rows import COLUMNS, RANK, Row
 from prunebench.targets import DENSE, Target
 
@@ -55,11 +55,12 @@ def collect(
         for measurement in record.measurements
     }
     defined = {kind: _defined(pairs, reported) for kind, pairs in expected.items()}
+    sizes = _sizes(results)
     rows: list[Row] = []
     scores: list[_Score] = []
     for result in results:
         cell = _cell_row(result, methods[result.sweep.method.partition("@")[0]])
-        rows += _prune_rows(result, cell)
+        rows += _prune_rows(result, cell, sizes.get((result.sweep.protocol, result.sweep.model)))
         for kind, pairs in defined.items():
             if kind not in result.evaluations:
                 continue  # not wanted of this cell
@@ -69,6 +70,8 @@ def collect(
                 rows.append(score.row)
                 if score.row.metric in SCORED:
                     scores.append(score)
+                elif score.row.metric in TIMED:
+                    _add_median_interval(score)
     _add_intervals(scores)
     rows += _rank_rows(scores)
     rows.sort(key=lambda row: (row.protocol, row.model, row.method, row.seed, row.target, row.metric, row.dataset))
@@ -90,11 +93,35 @@ def _cell_row(result: CellResult, method: Description) -> Row:
     )  # fmt: skip
 
 
-def _prune_rows(result: CellResult, cell: Row) -> list[Row]:
+def _sizes(results: Iterable[CellResult]) -> dict[tuple[str, str], Size]:
+    """By protocol and model, the size of the dense model, which the records of its smaller versions know."""
+    return {
+        (result.sweep.protocol, result.sweep.model): size.model_copy(
+            update={"parameters": size.dense_parameters, "embeddings": size.dense_embeddings}
+        )
+        for result in results
+        if result.prune.sparsity and (size := result.prune.sparsity.size)
+    }
+
+
+def _prune_rows(result: CellResult, cell: Row, dense: Size | None) -> list[Row]:
     record, outcome = result.prune, result.outcome()
     remarks = (outcome[0], "; ".join(record.notes) if outcome[0] == "ok" else outcome[1])
+    size = dense if result.target == DENSE.token else record.sparsity.size if record.sparsity else None
+    smaller = [
+        ("parameters", "", float(size.parameters)),
+        ("effective_sparsity", "", size.effective),
+        ("effective_sparsity", "without embeddings", size.effective_without_embeddings),
+    ] if size else []  # fmt: skip
     return [
+        *(cell.measured(*measured, outcome) for measured in smaller),
         cell.measured("sparsity", "", record.sparsity.measured if record.sparsity else None, remarks),
+        *(
+            cell.measured(metric, str(loss.step), value, outcome)
+            for loss in record.losses
+            for metric, value in (("train_loss", loss.train), ("validation_loss", loss.validation))
+            if value is not None
+        ),
         cell.measured("prune_seconds", "", record.cost.seconds, outcome),
         cell.measured("peak_memory_gb", "prune", _memory(record.cost), outcome),
     ]
@@ -147,6 +174,13 @@ def _add_intervals(scores: Sequence[_Score]) -> None:
             ends = np.exp([low, high]) if row.metric == PERPLEXITY else (low, high)
             # Resampling noise is far above the sixth digit; what matrix libraries differ in is below it.
             row.ci_low, row.ci_high = (float(f"{end:.6g}") for end in ends)
+
+
+def _add_median_interval(score: _Score) -> None:
+    for items in score.strata:
+        score.row.n = len(items) or None
+        if (ends := median_interval(items)) is not None:
+            score.row.ci_low, score.row.ci_high = ends
 
 
 def _rank_rows(scores: Iterable[_Score]) -> list[Row]:

@@ -15,6 +15,17 @@ ACCURACIES = ("acc", "acc_norm")
 CONTINUATION = "continuation"
 MEAN = "mean"  # dataset of the mean over the tasks that have the metric
 
+# Of the evaluation of speed; `OF_DENSE` is the dataset of what the dense model had in the same run.
+PREFILL_SPEED, DECODE_SPEED = "prefill_tokens_per_second", "decode_tokens_per_second"
+FIRST_TOKEN = "first_token_seconds"
+PREFILL_SPEEDUP, DECODE_SPEEDUP = "prefill_speedup", "decode_speedup"
+FLOPS, COUNTED_FLOPS, INFERENCE_MEMORY = "flops", "flops_counted", "inference_memory_gb"
+OF_DENSE = "dense"
+
+# Metrics that are medians over repetitions: they carry intervals but no ranks.
+TIMED = (PREFILL_SPEED, DECODE_SPEED, FIRST_TOKEN, PREFILL_SPEEDUP, DECODE_SPEEDUP)
+_OF_BOTH = (PREFILL_SPEED, DECODE_SPEED, FIRST_TOKEN)
+
 # Metrics that are means over items: they carry intervals and ranks. Lower is better only for perplexity.
 SCORED = (PERPLEXITY, *ACCURACIES)
 
@@ -34,6 +45,10 @@ def expected_pairs(
         "perplexity": tuple((PERPLEXITY, text) for text in texts),
         "zeroshot": tuple((metric, task) for metric in ACCURACIES for task in (MEAN, *tasks)) if tasks else (),
         "generation": ((CONTINUATION, prompt),),
+        "speed": (
+            *((metric, "") for metric in (*TIMED, FLOPS, COUNTED_FLOPS, INFERENCE_MEMORY)),
+            *((metric, OF_DENSE) for metric in _OF_BOTH),
+        ),
     }
     kinds = tuple(kinds)
     for kind in kinds:

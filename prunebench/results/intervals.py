@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
+from scipy.stats import binom
 
 Floats = NDArray[np.float64]
 
@@ -55,6 +56,23 @@ def mean_intervals(groups: Sequence[Sequence[Floats]], confidence: float = CONFI
             for index, ends in zip(batch, zip(low.tolist(), high.tolist(), strict=True), strict=True):
                 result[index] = _all_right_or_wrong(groups[index], confidence) or ends
     return result
+
+
+def median_interval(items: Floats, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+    """Confidence interval of a median: that of the sign test, from one of the sorted items (n,) to another.
+
+    It holds whatever the distribution, and one in which a few items are far off is what loaded machines give.
+
+    Returns:
+        The narrowest symmetric one that covers as much as asked or more; None where none does: below six items at 95 %.
+    """
+    n = len(items)
+    # Both ends are the k-th item, from below and from above: missed if fewer than k items are on one side.
+    k = int(binom.ppf((1 - confidence) / 2, n, 0.5)) if n else 0
+    if k < 1 or not np.isfinite(items).all():
+        return None
+    ordered = np.sort(items)
+    return float(ordered[k - 1]), float(ordered[n - k])
 
 
 def _tail(n: int, confidence: float) -> float:

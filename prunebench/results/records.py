@@ -55,17 +55,49 @@ class Cost(_Record):
     peak_device_bytes: int = 0
 
 
+class Size(_Record):
+    """Parameters, tied ones counted once; `embeddings` are the tables of tokens and positions, and an untied head."""
+
+    parameters: int
+    embeddings: int
+    dense_parameters: int
+    dense_embeddings: int
+
+    @property
+    def effective(self) -> float:
+        """The share of all parameters that is gone."""
+        return 1 - self.parameters / self.dense_parameters
+
+    @property
+    def effective_without_embeddings(self) -> float:
+        """The share that is gone of the parameters that are not embeddings."""
+        return 1 - (self.parameters - self.embeddings) / (self.dense_parameters - self.dense_embeddings)
+
+
 class Sparsity(_Record):
-    """Zeros over prunable weights, counted by the harness.
+    """Zeros over prunable weights, counted by the harness; of structured pruning, weights that are no longer there.
 
     `newly` counts only weights the method zeroed (a dense model may hold zeros of its own);
-    `blocks` has the measured sparsity of each decoder block, in order.
+    `blocks` has the measured sparsity of each decoder block, in order; `size` is there where shapes changed.
     """
 
     target: float
     measured: float
     newly: float
     blocks: list[float]
+    size: Size | None = None
+
+
+class Loss(_Record):
+    """Where recovery fine-tuning stands after a step, in nats per token.
+
+    `train` is the mean over the steps since the last point (None before the first step), `validation` the loss on
+    sequences that were not trained on; the last point is that of the model with its adapters merged.
+    """
+
+    step: int
+    train: float | None = None
+    validation: float
 
 
 class _CellRecord(_Record):
@@ -78,11 +110,15 @@ class _CellRecord(_Record):
 
 
 class PruneRecord(_CellRecord):
-    """How one cell was pruned. `notes` holds what a reader of the number must know (damping raised, ...)."""
+    """How one cell was pruned. `notes` holds what a reader of the number must know (damping raised, ...).
+
+    `losses` is the curve of recovery fine-tuning, empty where there was none.
+    """
 
     sparsity: Sparsity | None = None
     patch_sha256: str = ""
     notes: list[str] = []
+    losses: list[Loss] = []
 
 
 class EvaluationRecord(_CellRecord):

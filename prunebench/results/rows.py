@@ -13,8 +13,9 @@ class Row:
     """One line of `metrics.csv`; the attributes are its columns, in order.
 
     `value` is a number, or the text of a continuation, or None. `ci_low` and `ci_high` bound a mean over `n`
-    items with 95 % confidence; for a rank they are the best and the worst place the method's own paired
-    comparisons allow, and `n` is the number of methods compared. A rank's dataset is `<metric>/<dataset>`.
+    items, or a median over `n` repetitions, with 95 % confidence; for a rank they are the best and the worst place the
+    method's own paired comparisons allow, and `n` is the number of methods compared.
+    A rank's dataset is `<metric>/<dataset>`.
     """
 
     model: str

@@ -35,7 +35,7 @@ class RemoteFunction:
         if kind not in ("score", "layer"):
             name = next(name for name, value in FUNCTIONS.items() if value == kind)
             raise PrunebenchError(
-                f"{path} defines {name}() and was not written by a person: a whole model does not go into the "
+                f"{path} defines {name}() and was not written by a person: only single layers go into the "
                 "sandbox; write it as score() or prune_layer()"
             )
         self.__signature__ = inspect.Signature(  # what `call_with_extras` looks at

@@ -63,7 +63,7 @@ class EvaluateHandler:
         }
 
     def intact(self) -> bool:
-        """Always: evaluating runs no method's code, and works on a copy."""
+        """Always: evaluating runs no method's code, and changes no model."""
         return True
 
     def _pruned_model(self, patch: Path) -> nn.Module:
@@ -71,12 +71,18 @@ class EvaluateHandler:
         apply_patch(model, load_patch(patch))
         return model.to(self._bench.device)
 
+    def _dense_on_device(self) -> nn.Module:
+        """The dense model where the pruned ones will be; another one only where they leave the CPU."""
+        bench = self._bench
+        return bench.dense if bench.device.type == "cpu" else copy.deepcopy(bench.dense).to(bench.device)
+
     def _make_context(self, datasets: tuple[str, ...]) -> EvaluationContext:
         """What the evaluation reads beside the model; cells that lack the same datasets share it."""
         sweep, kind = self._bench.sweep, self._kind
         windows = {text: load_windows(keys.windows_path(sweep, text)) for text in datasets if kind == "perplexity"}
         tasks = {task: Path(TASK.format(task=task)).parent for task in datasets if kind == "zeroshot"}
-        context = EvaluationContext(self._bench.config.protocol_spec, self._tokenizer, windows, tasks)
+        dense = self._dense_on_device() if kind == "speed" else None
+        context = EvaluationContext(self._bench.config.protocol_spec, self._tokenizer, windows, tasks, dense)
         if kind == "zeroshot":
             assert context.zeroshot  # made here, where trouble with the tasks is not taken for the model's
         return context

@@ -62,6 +62,7 @@ def prune_sweep(config: Mapping[str, Any], sweep: str, targets: Sequence[str], l
             sparsity=reply.get("sparsity"),
             patch_sha256=sha256_file(patch),
             notes=reply.get("notes", []),
+            losses=reply.get("losses", []),
         )
         save_record(job.sweep.prune_record(target), record)
 

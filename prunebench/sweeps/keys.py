@@ -17,14 +17,16 @@ from prunebench.config.load import Config
 from prunebench.config.schema import Kind
 from prunebench.errors import PrunebenchError
 from prunebench.files import digest_json
-from prunebench.layout import CALIBRATION, MODEL, TASK, WINDOWS, Sweep
+from prunebench.layout import CALIBRATION, MODEL, RECOVERY, TASK, WINDOWS, Sweep
 from prunebench.plugins.digest import method_digest
 from prunebench.plugins.header import parse_variant, read_header
+from prunebench.plugins.variants import recovery_settings
 from prunebench.results.provenance import package_version
 
 # One key entry per text, task or prompt of an evaluation: adding one leaves the others current.
 DATASET = "dataset:"
 _ID_BYTES = 4  # int32
+VALIDATION_ROWS = 4  # of a file of tokens for recovery fine-tuning
 
 _States = tuple[tuple[str, int, int], ...]
 
@@ -54,6 +56,8 @@ def prune_key(config: Config, sweep: Sweep, target: str) -> dict[str, str]:
     }
     if _calibrated(config, sweep):
         key["calibration"] = ids_digest(calibration_path(sweep), nsamples(config, sweep))
+    if (path := recovery_path(config, sweep)) is not None:
+        key["recovery"] = ids_digest(path, recovery_rows(sweep))
     return key
 
 
@@ -76,13 +80,31 @@ def evaluation_key(config: Config, sweep: Sweep, kind: Kind, patch_sha256: str) 
 
 
 def datasets(config: Config, kind: Kind) -> tuple[str, ...]:
-    """The texts, tasks or prompts one kind of evaluation measures under this config, in its order."""
+    """The texts, tasks or prompts one kind of evaluation measures under this config, in its order.
+
+    Speed is measured on none in particular, which is one dataset without a name.
+    """
     return tuple(_dataset_settings(config, kind))
 
 
 def calibration_path(sweep: Sweep) -> Path:
     """The calibration tokens of a sweep."""
     return Path(CALIBRATION.format(protocol=sweep.protocol, model=sweep.model, seed=sweep.seed))
+
+
+def recovery_path(config: Config, sweep: Sweep) -> Path | None:
+    """The tokens that the sweep's recovery fine-tuning reads; None if there is none."""
+    settings = recovery_settings(sweep.method, parse_variant(sweep.method)[1])
+    if settings is None:
+        return None
+    text = settings.text or config.protocol_spec.calibration.text
+    return Path(RECOVERY.format(protocol=sweep.protocol, model=sweep.model, text=text, seed=sweep.seed))
+
+
+def recovery_rows(sweep: Sweep) -> int:
+    """How many rows of that file: those to validate on come first, so that a larger sample trains on the same more."""
+    settings = recovery_settings(sweep.method, parse_variant(sweep.method)[1])
+    return 0 if settings is None else VALIDATION_ROWS + settings.samples
 
 
 def windows_path(sweep: Sweep, text: str) -> Path:
@@ -129,8 +151,10 @@ def _prune_settings(config: Config, sweep: Sweep) -> dict[str, str]:
     name, values = parse_variant(sweep.method)
     if not _calibrated(config, sweep):
         values.pop("nsamples", None)
+    peft = {"peft": str(package_version("peft"))} if "lora" in values else {}
     return {
         **_run_settings(config),
+        **peft,
         "method": _method_digest(config.method_files[name]),
         "params": json.dumps(values, sort_keys=True),
         "seed": str(sweep.seed),
@@ -145,7 +169,7 @@ def _method_digest(path: Path) -> str:
 def _calibrated(config: Config, sweep: Sweep) -> bool:
     """Whether the method sees the calibration tokens or anything made of them; a broken file may, once mended."""
     name, values = parse_variant(sweep.method)
-    if values.get("allocation") == "owl":
+    if values.get("allocation") == "owl" or values.get("compensation", "none") != "none":
         return True
     path = config.method_files[name]
     return _cached_calibrated(path, _states(path))
@@ -168,7 +192,8 @@ def _cached_calibrated(path: Path, states: _States) -> bool:
         header = read_header(path)
     except PrunebenchError:
         return True
-    return bool(header.needs) or header.kind == "model"
+    compensated = header.units is not None and header.units.compensation != "none"
+    return bool(header.needs) or compensated or header.kind == "model"
 
 
 def _dataset_settings(config: Config, kind: Kind) -> dict[str, Any]:
@@ -179,6 +204,8 @@ def _dataset_settings(config: Config, kind: Kind) -> dict[str, Any]:
     if kind == "zeroshot":
         settings = {**protocol.zeroshot.model_dump(mode="json"), "lm_eval": package_version("lm-eval")}
         return dict.fromkeys(config.zeroshot_tasks, settings)
+    if kind == "speed":
+        return {"": {**protocol.speed.model_dump(mode="json"), "threads": config.threads}}
     return {protocol.generation.prompt: protocol.generation.model_dump(mode="json")}
 
 

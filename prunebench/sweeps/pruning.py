@@ -1,5 +1,6 @@
 """Pruning the cells of a sweep: what the worker of a prune job does."""
 
+import json
 from typing import Any
 
 from prunebench.data.calibration import load_calibration
@@ -9,8 +10,8 @@ from prunebench.files import sha256_file
 from prunebench.patches.bits import fingerprint
 from prunebench.patches.diff import make_patch
 from prunebench.patches.format import Patch, save_patch
-from prunebench.prune.cell import prune_cell
-from prunebench.results.records import Sparsity
+from prunebench.prune.cell import PrunedCell, prune_cell
+from prunebench.prune.finetune import RecoveryIds
 from prunebench.sandbox.loading import open_method
 from prunebench.sandbox.policy import Policy
 from prunebench.sweeps import keys
@@ -31,6 +32,7 @@ class PruneHandler:
         self._calibration = load_calibration(
             keys.calibration_path(bench.sweep), keys.nsamples(bench.config, bench.sweep)
         )
+        self._recovery = _recovery_ids(bench)
         self._dense = fingerprint(bench.dense)
         self._facts = DenseFacts()
 
@@ -46,13 +48,14 @@ class PruneHandler:
 
         with open_method(bench.sweep.method, bench.config.method_paths, policy) as method, Meter(bench.device) as meter:
             pruned = prune_cell(
-                bench.dense, method, target, self._calibration, bench.sweep.seed, bench.device, progress, self._facts
-            )
+                bench.dense, method, target, self._calibration, bench.sweep.seed, bench.device, progress, self._facts,
+                self._recovery,
+            )  # fmt: skip
         meter.cost["seconds"] += self._facts.seconds_saved
         patch = make_patch(bench.dense, pruned.model)
         if patch.dense != self._dense:
             raise ContractError("the dense model itself was changed; a method may change only the model it is given")
-        return patch, _reply(pruned.sparsity, pruned.notes, meter)
+        return patch, _reply(pruned, meter)
 
     def keep(self, cell: dict[str, Any], result: tuple[Patch, dict[str, Any]]) -> dict[str, Any]:
         """Store the patch."""
@@ -68,5 +71,14 @@ class PruneHandler:
         return fingerprint(self._bench.dense) == self._dense
 
 
-def _reply(sparsity: Sparsity, notes: list[str], meter: Meter) -> dict[str, Any]:
-    return {"sparsity": sparsity.model_dump(mode="json"), "notes": notes, **meter.cost}
+def _recovery_ids(bench: Bench) -> RecoveryIds | None:
+    path = keys.recovery_path(bench.config, bench.sweep)
+    if path is None:
+        return None
+    ids = load_calibration(path, keys.recovery_rows(bench.sweep))
+    return RecoveryIds(validation=ids[: keys.VALIDATION_ROWS], training=ids[keys.VALIDATION_ROWS :])
+
+
+def _reply(pruned: PrunedCell, meter: Meter) -> dict[str, Any]:
+    losses = [json.loads(loss.model_dump_json()) for loss in pruned.losses]
+    return {"sparsity": pruned.sparsity.model_dump(mode="json"), "notes": pruned.notes, "losses": losses, **meter.cost}

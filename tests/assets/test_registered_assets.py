@@ -20,6 +20,9 @@ DATA = load_config(read_yaml(ROOT / "config/config.yaml")).data
 ITEMS = {
     "piqa": 1838, "hellaswag": 10042, "winogrande": 1267, "rte": 277, "copa": 100, "boolq": 3270, "arc_easy": 2376,
     "arc_challenge": 1172, "openbookqa": 500, "sciq": 1000, "mmlu": 14042,
+    "mmlu_abstract_algebra": 100, "mmlu_business_ethics": 100, "mmlu_college_computer_science": 100,
+    "mmlu_college_mathematics": 100, "mmlu_conceptual_physics": 235, "mmlu_formal_logic": 126,
+    "mmlu_global_facts": 100, "mmlu_machine_learning": 112, "mmlu_miscellaneous": 783, "mmlu_philosophy": 311,
 }  # fmt: skip
 
 pytestmark = pytest.mark.network

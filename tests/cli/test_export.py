@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM
 from prunebench.contract.tiny_models import tiny_calibration, tiny_model
 from prunebench.layout import MODEL, Sweep
 from prunebench.models.load import load_model
+from prunebench.patches import surgery
 from prunebench.patches.diff import make_patch
 from prunebench.patches.format import save_patch
 from prunebench.plugins.loader import load_method
@@ -17,6 +18,7 @@ from prunebench.prune.cell import prune_cell
 from prunebench.results.records import CellId, PruneRecord, save_record
 from prunebench.targets import Target
 from tests.cli.conftest import Run
+from tests.patches.same import differing_tensors
 
 SWEEP = Sweep("laptop-512", "smollm2-135m", "stade", 0)  # a tiny model stands in for this one
 
@@ -54,6 +56,22 @@ def test_a_cell_is_exported_by_any_of_its_names(run: Run, pruned: torch.nn.Modul
     exported = AutoModelForCausalLM.from_pretrained("out")
     ids = tiny_calibration(2, 16)
     assert torch.equal(exported(ids).logits, pruned(ids).logits)
+
+
+def test_layers_of_different_sizes_come_with_a_word_on_how_to_load_them(run: Run, project: Path) -> None:
+    sweep = Sweep("laptop-512", "smollm2-135m", "flap", 0)
+    folder = Path(MODEL.format(model=sweep.model)).parent
+    tiny_model("llama-gqa", torch.bfloat16).save_pretrained(folder)
+    dense = load_model(folder, "bfloat16")
+    pruned = prune_cell(dense, load_method("flap", ["methods"]), Target.parse("s20"), tiny_calibration()).model
+    save_patch(sweep.patch("s20"), make_patch(dense, pruned), {})
+    cell = CellId(model=sweep.model, method="flap", target="s20", seed=0, protocol=sweep.protocol)
+    save_record(sweep.prune_record("s20"), PruneRecord(cell=cell, status="ok", key={}))
+    result = run("export", "smollm2-135m/flap/s20", "out")
+    assert result.code == 0
+    assert "layers differ in size" in result.out
+    assert "out/README.md" in result.out
+    assert differing_tensors(surgery.load("out"), pruned) == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from prunebench.config.grid import expand
 from prunebench.config.load import load_config
 from prunebench.config.paper import Paper, load_paper
-from prunebench.config.standins import needed_cells, shown_models
+from prunebench.config.standins import needed_cells, shown_names
 from prunebench.errors import PrunebenchError
 from tests.config.project import write_project
 from tests.reports.paper.small import LAYOUT, write_paper
@@ -42,7 +42,7 @@ def change(layout: dict[str, Any], path: str, value: Any) -> None:
         ("tables.mixed.written.stubs", [], "row 3 has 0 stubs, the table has 1"),
         ("figures.figure1.targets", ["u50", "n2m4"], "target 'n2m4': a figure's axis is unstructured sparsity"),
         ("claims.0.order", "wanda <random", "is not method, relation, method"),
-        ("claims.0.order", "wanda =< random", "'=<' is not one of << <= < ~ >= > >>"),
+        ("claims.0.order", "wanda =< random", "'=<' is not one of << <= < <~ ~ >~ >= > >>"),
         ("claims.0.targets", ["50%"], "target '50%' is not one of"),
         ("tables.Table 9", {}, "tables.Table 9"),
         ("title", None, "title: is missing"),
@@ -66,14 +66,14 @@ def test_a_folder_that_is_no_paper_is_refused(tmp_path: Path) -> None:
 
 def test_a_stand_in_is_shown_once_for_the_first_model_it_can_replace() -> None:
     stand_in = {"a": "tiny", "b": "tiny", "c": "other"}
-    assert shown_models(["a", "b", "c"], {"tiny"}, stand_in) == {"a": "tiny"}
-    assert shown_models(["a", "b", "c"], {"tiny", "a"}, stand_in) == {"a": "a", "b": "tiny"}
-    assert shown_models(["tiny", "a"], {"tiny"}, stand_in) == {"tiny": "tiny"}  # shown as itself already
-    assert shown_models(["a"], {"else"}, stand_in) == {}
+    assert shown_names(["a", "b", "c"], {"tiny"}, stand_in) == {"a": "tiny"}
+    assert shown_names(["a", "b", "c"], {"tiny", "a"}, stand_in) == {"a": "a", "b": "tiny"}
+    assert shown_names(["tiny", "a"], {"tiny"}, stand_in) == {"tiny": "tiny"}  # shown as itself already
+    assert shown_names(["a"], {"else"}, stand_in) == {}
 
 
 def test_what_is_needed_is_what_is_shown_with_its_kinds_of_evaluation() -> None:
-    needed = needed_cells(Paper.model_validate(LAYOUT), ["real", "small"])
+    needed = needed_cells(Paper.model_validate(LAYOUT), ["real", "small"], ["dense", "random", "wanda"])
     assert needed["real", "wanda", "u50"] == {"perplexity", "generation", "zeroshot"}
     assert needed["real", "wanda", "u90"] == {"perplexity"}  # only a claim
     assert needed["small", "wanda", "u50"] == {"perplexity"}

@@ -12,7 +12,7 @@ from prunebench.contract.scaffold import new_method
 from prunebench.errors import PrunebenchError
 from prunebench.plugins.loader import load_method
 
-KINDS = ["score", "layer", "model"]
+KINDS = ["score", "layer", "units", "model"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -28,7 +28,8 @@ def test_a_new_method_keeps_the_contract(tmp_path: Path, kind: str) -> None:
 def run_test(path: Path) -> None:
     """Run the one test of a generated test file, for each model it asks for."""
     for model in ("llama-gqa", "opt", "gpt2"):
-        runpy.run_path(str(path))["test_the_smallest_weights_of_a_row_go_first"](model)
+        (test,) = (value for name, value in runpy.run_path(str(path)).items() if name.startswith("test_"))
+        test(model)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -43,9 +44,10 @@ def test_its_test_passes_and_both_files_are_tidy(tmp_path: Path, kind: str) -> N
     run_test(files[1])
 
 
-def test_its_test_fails_once_the_method_does_something_else(tmp_path: Path) -> None:
-    files = new_method("my_idea", "score", tmp_path / "methods", tmp_path / "tests" / "methods")
-    files[0].write_text(files[0].read_text().replace("return weight.abs()", "return -weight.abs()"))
+@pytest.mark.parametrize(("kind", "result"), [("score", "weight.abs()"), ("units", "sum(")])
+def test_its_test_fails_once_the_method_does_something_else(tmp_path: Path, kind: str, result: str) -> None:
+    files = new_method("my_idea", kind, tmp_path / "methods", tmp_path / "tests" / "methods")
+    files[0].write_text(files[0].read_text().replace(f"return {result}", f"return -{result}"))
     with pytest.raises(AssertionError):
         run_test(files[1])
 

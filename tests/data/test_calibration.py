@@ -125,3 +125,19 @@ def test_a_file_that_is_absent_or_damaged_says_what_to_do(tmp_path):
     (tmp_path / "damaged").write_bytes(b"\x10")
     with pytest.raises(PrunebenchError, match="delete it and run the workflow again"):
         load_calibration(tmp_path / "damaged")
+
+
+def test_a_stream_is_cropped_anywhere_also_across_documents():
+    ids = TOKENIZER("\n\n".join(DOCUMENTS)).input_ids
+    draws = random.Random(3)
+    starts = [draws.randint(0, len(ids) - 100 - 1) for _ in range(6)]
+    crops = sample_calibration(DOCUMENTS, TOKENIZER, 6, 100, 3, "stream-crop")  # longer than any document
+    assert crops.tolist() == [ids[start : start + 100] for start in starts]
+    assert torch.equal(sample_calibration(DOCUMENTS, TOKENIZER, 2, 100, 3, "stream-crop"), crops[:2])
+
+
+def test_a_stream_that_is_too_short_is_refused():
+    length = len(TOKENIZER("\n\n".join(DOCUMENTS)).input_ids)
+    assert sample_calibration(DOCUMENTS, TOKENIZER, 1, length - 1, 0, "stream-crop").shape == (1, length - 1)
+    with pytest.raises(PrunebenchError, match=f"has {length} tokens .* {length + 1} are needed"):
+        sample_calibration(DOCUMENTS, TOKENIZER, 1, length, 0, "stream-crop")

@@ -7,6 +7,7 @@ import torch
 
 from prunebench.engine import gradients
 from prunebench.engine.gradients import dense_gradients
+from prunebench.engine.statistics import TaylorGradients, WeightGradients
 from prunebench.errors import PrunebenchError
 from tests.oracles import TINY, decoder_blocks, linears_in
 
@@ -22,7 +23,7 @@ def calibration():
 def test_sums_are_those_of_the_models_own_loss_sample_by_sample(family, calibration):
     model = TINY[family]()
     reference = copy.deepcopy(model)
-    sums = dense_gradients(model, calibration, CPU)
+    sums = dense_gradients(model, calibration, CPU, WeightGradients)
     linears = {n: m for name, block in decoder_blocks(reference) for n, m in linears_in(name, block).items()}
     assert sums.keys() == linears.keys()
     absolute = {name: torch.zeros_like(layer.weight) for name, layer in linears.items()}
@@ -40,12 +41,26 @@ def test_sums_are_those_of_the_models_own_loss_sample_by_sample(family, calibrat
         assert sums[name].absolute.max() > 0
 
 
+@pytest.mark.parametrize("family", sorted(TINY))
+def test_signed_sums_keep_the_sign_sample_by_sample(family, calibration):
+    model = TINY[family]()
+    sums = dense_gradients(model, calibration, CPU, TaylorGradients)
+    reference = copy.deepcopy(model)
+    linears = {n: m for name, block in decoder_blocks(reference) for n, m in linears_in(name, block).items()}
+    for ids in calibration:
+        reference(input_ids=ids[None], labels=ids[None]).loss.backward()  # adds up in .grad
+    for name, layer in linears.items():
+        wanted = layer.weight.grad.T if family == "gpt2" else layer.weight.grad
+        torch.testing.assert_close(sums[name].signed, wanted, rtol=1e-3, atol=1e-6)
+        assert sums[name].signed.min() < 0 < sums[name].signed.max()
+
+
 def test_the_model_is_left_as_it_was(calibration):
     model = TINY["opt"]()
     model.model.decoder.embed_tokens.weight.requires_grad_(False)
     before = {name: (p.detach().clone(), p.requires_grad) for name, p in model.named_parameters()}
     with torch.no_grad():
-        dense_gradients(model, calibration, CPU)
+        dense_gradients(model, calibration, CPU, WeightGradients)
     for name, parameter in model.named_parameters():
         assert torch.equal(parameter, before[name][0])
         assert parameter.requires_grad == before[name][1]
@@ -57,7 +72,7 @@ def test_gradients_that_vanish_in_16_bits_survive(calibration):
         # A final norm of 1e-6 makes gradients that are below fp16's smallest number, 6e-8, but not summed over tokens.
         model = TINY["llama"]()
         model.model.norm.weight.data.fill_(1e-6)
-        return dense_gradients(model.to(dtype), calibration, CPU)
+        return dense_gradients(model.to(dtype), calibration, CPU, WeightGradients)
 
     exact, coarse = faint(torch.float32), faint(torch.float16)
     name = "model.layers.0.mlp.down_proj"
@@ -69,4 +84,4 @@ def test_gradients_that_vanish_in_16_bits_survive(calibration):
 def test_a_gradient_that_is_not_finite_is_told(calibration, monkeypatch):
     monkeypatch.setattr(gradients.F, "cross_entropy", lambda logits, *_, **__: logits.sum() * torch.inf)
     with pytest.raises(PrunebenchError, match=r"q_proj is not finite in torch\.float32"):
-        dense_gradients(TINY["llama"](), calibration, CPU)
+        dense_gradients(TINY["llama"](), calibration, CPU, WeightGradients)

@@ -4,9 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
-from prunebench.config.protocols import Calibration, Generation, Perplexity, Protocol, Zeroshot
+from prunebench.config.protocols import Calibration, Generation, Perplexity, Protocol, Speed, Zeroshot
 from prunebench.evaluate.cell import EvaluationContext, evaluate_kind
 from prunebench.evaluate.generation import continuation
 from prunebench.evaluate.perplexity import perplexity
@@ -18,6 +19,7 @@ PROTOCOL = Protocol(
     perplexity=Perplexity(texts=("a", "b")),
     zeroshot=Zeroshot(limit=4),
     generation=Generation(prompt="A cat", max_new_tokens=3),
+    speed=Speed(prompt_tokens=8, new_tokens=2, repetitions=7),
 )
 WINDOWS = {name: torch.arange(start, start + 24).view(3, 8) for name, start in (("a", 10), ("b", 100))}
 
@@ -43,6 +45,14 @@ def test_generation_uses_the_protocols_prompt_and_length() -> None:
     model, tokenizer = tiny_llama(), tiny_tokenizer()
     context = EvaluationContext(PROTOCOL, tokenizer)
     assert evaluate_kind("generation", model, context) == [continuation(model, tokenizer, "A cat", 3)]
+
+
+def test_speed_uses_the_protocols_repetitions_and_needs_the_dense_model() -> None:
+    model, tokenizer = tiny_llama(), tiny_tokenizer()
+    measured = evaluate_kind("speed", model, EvaluationContext(PROTOCOL, tokenizer, dense=tiny_llama()))
+    assert {len(found.items) for found in measured} == {0, 7}
+    with pytest.raises(ValueError, match="dense model"):
+        evaluate_kind("speed", model, EvaluationContext(PROTOCOL, tokenizer))
 
 
 def test_lm_eval_is_imported_only_for_zeroshot() -> None:

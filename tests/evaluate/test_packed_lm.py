@@ -14,6 +14,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from prunebench.errors import PrunebenchError
 from prunebench.evaluate.packed_lm import PACKABLE, PackedLM
 from prunebench.models.architectures import ARCHITECTURES
+from prunebench.models.units import unit_modules
+from prunebench.sparsity.units import remove_units
 from tests.evaluate.tiny import tiny_llama, tiny_tokenizer
 
 _LLAMA_LIKE = {"intermediate_size": 64, "num_key_value_heads": 2, "head_dim": 8}
@@ -69,6 +71,15 @@ def assert_like_hflm(model: nn.Module, requests: Requests = REQUESTS, with_bos: 
     packed, greedy = scores(PackedLM(model, tokenizer), requests)
     torch.testing.assert_close(packed, expected, rtol=1e-5, atol=1e-4)
     assert greedy == expected_greedy
+
+
+@pytest.mark.parametrize("model_type", ["llama", "phi3", "opt", "gpt2", "gpt_neox"])
+def test_models_that_lost_different_numbers_of_heads_are_scored_like_hflm(model_type: str) -> None:
+    model = model_of(model_type)
+    for index, block in enumerate(unit_modules(model)):
+        for module in block:
+            remove_units(module, torch.arange(module.units) <= (index if module.kind == "mlp" else index - 1))
+    assert_like_hflm(model)
 
 
 @pytest.fixture

@@ -103,8 +103,8 @@ def test_an_unknown_surgery_step_is_refused(models: tuple[nn.Module, nn.Module],
         apply_patch(models[0], load_patch(path))
 
 
-def drop_block(model: Any) -> None:
-    del model.model.layers[1]
+def drop_norm(model: Any) -> None:
+    model.model.norm = None
 
 
 def replace_module(model: Any) -> None:
@@ -122,7 +122,7 @@ def tie(model: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (drop_block, "layers.1.* was dropped"),
+        (drop_norm, "module model.norm was dropped"),
         (replace_module, "up_proj became a Identity"),
         (reshape_norm, "new shape .8,. of model.norm.weight"),
         (tie, "lm_head.weight was tied"),

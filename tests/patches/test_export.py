@@ -1,6 +1,9 @@
 """An exported cell is an ordinary folder: plain transformers gives the logits of the model that was pruned."""
 
 import copy
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,14 +13,18 @@ from transformers import AutoModelForCausalLM
 
 from prunebench.contract.tiny_models import TINY_CONFIGS, tiny_calibration, tiny_model
 from prunebench.errors import PrunebenchError
+from prunebench.models.architectures import ARCHITECTURES
 from prunebench.models.load import load_model
+from prunebench.patches import surgery
 from prunebench.patches.diff import make_patch
 from prunebench.patches.export import export_cell
 from prunebench.patches.format import save_patch
 from prunebench.plugins.loader import load_method
 from prunebench.prune.cell import prune_cell
 from prunebench.targets import Target
-from tests.patches.same import differing_bits
+from tests.patches.same import differing_bits, differing_tensors
+from tests.tiny_models import random_ids
+from tests.tiny_models import tiny_model as random_model
 
 METHODS = Path(__file__).parents[2] / "methods"
 
@@ -80,18 +87,75 @@ def test_only_the_switch_that_is_needed_is_turned_on(folder: Path, tmp_path: Pat
     assert (config.attention_bias, config.mlp_bias) == (False, True)
 
 
-def test_what_plain_transformers_has_no_place_for_is_refused(folder: Path, tmp_path: Path) -> None:
-    dense = save_dense(folder, "llama-gqa", torch.float32)
-    pruned = copy.deepcopy(dense)
-    mlp = pruned.model.layers[0].mlp
-    for name in ("gate_proj", "up_proj"):
-        linear = getattr(mlp, name)
-        linear.weight, linear.out_features = nn.Parameter(linear.weight[:100].clone()), 100
-    mlp.down_proj.weight, mlp.down_proj.in_features = nn.Parameter(mlp.down_proj.weight[:, :100].clone()), 100
+def loaded_by_its_own_file(folder: Path) -> nn.Module:
+    """In a process without prunebench on its path; the model's logits come back as a file."""
+    script = (
+        "import sys, torch\nsys.modules['prunebench'] = None\nfrom load_pruned import load\n"
+        "model = load()\nids = torch.load('ids.pt')\n"
+        "with torch.no_grad():\n    torch.save((model(ids).logits, model.dtype), 'logits.pt')\n"
+    )
+    torch.save(tiny_calibration(2, 24), folder / "ids.pt")
+    subprocess.run([sys.executable, "-c", script], cwd=folder, check=True)
+    return torch.load(folder / "logits.pt")
+
+
+@pytest.mark.parametrize("name", TINY_CONFIGS)
+def test_layers_of_different_sizes_come_with_a_loader_that_needs_no_prunebench(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    dense = save_dense(folder, name, torch.bfloat16)
+    method = load_method("flap@attention=0.3", [METHODS])
+    pruned = prune_cell(dense, method, Target.parse("s30"), tiny_calibration()).model
     save_patch(tmp_path / "p", make_patch(dense, pruned), {})
-    with pytest.raises(PrunebenchError, match=r"no place for model.layers.0.mlp.gate_proj.weight .*cannot be exported"):
-        export_cell(folder, tmp_path / "p", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert not export_cell(folder, tmp_path / "p", tmp_path / "out")
+    with pytest.raises(OSError, match=r"no file named model\.safetensors"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    assert "from load_pruned import load" in (tmp_path / "out/README.md").read_text()
+    found, dtype = loaded_by_its_own_file(tmp_path / "out")
+    assert dtype == torch.bfloat16
+    assert not differing_bits(found, logits(pruned))
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_the_loader_restores_every_architecture(tmp_path: Path, model_type: str) -> None:
+    random_model(model_type).save_pretrained(tmp_path / "dense")
+    dense = load_model(tmp_path / "dense", torch.bfloat16)
+    pruned = prune_cell(dense, load_method("flap@attention=0.3", [METHODS]), Target.parse("s30"), random_ids()).model
+    save_patch(tmp_path / "p", make_patch(dense, pruned), {})
+    export_cell(tmp_path / "dense", tmp_path / "p", tmp_path / "out")
+    model = surgery.load(tmp_path / "out")
+    assert not differing_tensors(model, pruned)
+    assert not differing_bits(model(random_ids()).logits, pruned(random_ids()).logits)
+
+
+@pytest.mark.parametrize("spec", ["mag_sp", "wanda_sp@attention=0.5", "flap@allocation=uniform,attention=0.5"])
+@pytest.mark.parametrize("model_type", ["llama", "qwen3", "gemma2", "phi3", "mistral"])
+def test_layers_of_one_size_are_an_ordinary_folder(tmp_path: Path, model_type: str, spec: str) -> None:
+    random_model(model_type).save_pretrained(tmp_path / "dense")
+    dense = load_model(tmp_path / "dense", torch.float32)
+    pruned = prune_cell(dense, load_method(spec, [METHODS]), Target.parse("s30"), random_ids()).model
+    save_patch(tmp_path / "p", make_patch(dense, pruned), {})
+    plain = export_cell(tmp_path / "dense", tmp_path / "p", tmp_path / "out")
+    assert plain == ("flap" not in spec or model_type == "llama")  # only Llama's config has switches for biases
+    if not plain:
+        return
+    exported = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    assert not differing_bits(exported(random_ids()).logits, pruned(random_ids()).logits)
+    settings = {"do_sample": False, "max_new_tokens": 5, "pad_token_id": 0}
+    assert torch.equal(exported.generate(random_ids(), **settings), pruned.generate(random_ids(), **settings))
+
+
+def test_a_loaders_folder_with_other_weights_is_refused(tmp_path: Path) -> None:
+    random_model("llama").save_pretrained(tmp_path / "dense")
+    dense = load_model(tmp_path / "dense", torch.float32)
+    pruned = prune_cell(dense, load_method("flap", [METHODS]), Target.parse("s30"), random_ids()).model
+    save_patch(tmp_path / "p", make_patch(dense, pruned), {})
+    export_cell(tmp_path / "dense", tmp_path / "p", tmp_path / "out")
+    about = json.loads((tmp_path / "out/surgery.json").read_text())
+    about["steps"] = [step for step in about["steps"] if step["step"] != "add_parameter"]
+    (tmp_path / "out/surgery.json").write_text(json.dumps(about))
+    with pytest.raises(ValueError, match=r"does not fit the model: model.layers.0.mlp.down_proj.bias"):
+        surgery.load(tmp_path / "out")
 
 
 def test_a_folder_with_something_in_it_is_left_alone(folder: Path, tmp_path: Path) -> None:

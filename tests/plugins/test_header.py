@@ -40,7 +40,7 @@ def test_a_good_header_is_read_with_its_defaults(tmp_path: Path) -> None:
     assert header.model_dump() == {
         "title": "Good", "family": "unstructured", "origin": "human", "patterns": ["unstructured", "n:m"],
         "needs": ["gram"], "group": "row", "cite": "", "params": {"alpha": 0.5}, "kind": "score",
-        "published": None,
+        "published": None, "units": None, "share_of": "all",
     }  # fmt: skip
 
 
@@ -61,7 +61,45 @@ def test_reading_a_header_runs_nothing(tmp_path: Path) -> None:
 )
 def test_the_function_decides_the_kind(tmp_path: Path, function: str, kind: str) -> None:
     text = GOOD[: GOOD.index("def score")] + function
+    if kind == "units":
+        text = text.replace('["unstructured", "n:m"]', '["structured"]')
     assert read_header(write(tmp_path, text)).kind == kind
+
+
+UNITS = """\
+METHOD = {
+    "title": "Good",
+    "family": "structured",
+    "patterns": ["structured"],
+    "units": {"allocation": "global"},
+}
+
+
+def score_units(module, inputs, module_inputs):
+    return inputs.var
+"""
+
+
+def test_defaults_for_units_are_read(tmp_path: Path) -> None:
+    units = read_header(write(tmp_path, UNITS)).units
+    assert units is not None
+    assert (units.allocation, units.compensation, units.blocks) == ("global", "none", "all")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"structured"]', '"unstructured"]', r"good.py:1: score_units\(\) removes whole units"),
+        ('"global"', '"globl"', r"good.py:5: METHOD\['units'\]: input should be 'uniform', 'global' or 'similarity'"),
+        ('"allocation"', '"alocation"', r"good.py:5: METHOD\['units'\]: extra inputs are not permitted"),
+        ("score_units(module, inputs, module_inputs)", "prune_model(a, b, c)", r"'units'\] is for methods"),
+        ("module_inputs", "module_input", r"did you mean 'module_inputs'"),
+        ('"family"', '"params": {"blocks": 3},\n    "family"', r"METHOD\['params'\] cannot hold 'blocks'"),
+    ],
+)
+def test_mistakes_about_units_are_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(PrunebenchError, match=message):
+        read_header(write(tmp_path, UNITS.replace(old, new, 1)))
 
 
 @pytest.mark.parametrize(

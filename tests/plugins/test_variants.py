@@ -7,6 +7,7 @@ import pytest
 from prunebench.errors import PrunebenchError
 from prunebench.plugins.header import parse_variant, read_header
 from prunebench.plugins.loader import load_method
+from prunebench.plugins.unit_settings import UnitSettings
 from prunebench.plugins.variants import FrameworkParams, framework_params
 
 METHODS = Path(__file__).parents[2] / "methods"
@@ -59,3 +60,53 @@ def test_whole_model_methods_have_neither(tmp_path: Path, variant: str) -> None:
     )
     with pytest.raises(PrunebenchError, match="is for methods that define score or prune_layer"):
         load_method(f"whole@{variant}", [tmp_path])
+
+
+def units(spec: str) -> UnitSettings:
+    return framework(spec).units
+
+
+def test_units_have_settings_of_their_own() -> None:
+    assert units("flap") == UnitSettings(allocation="global", statistics="dense", compensation="bias")
+    assert units("flap@allocation=uniform,compensation=none") == UnitSettings(statistics="dense")
+    assert units("wanda_sp@only=mlp,ridge=1,compensation=least_squares") == UnitSettings(
+        only="mlp", ridge=1.0, compensation="least_squares"
+    )
+    assert units("mag_sp@attention=0.25,blocks=4-30") == UnitSettings(attention=0.25, blocks="4-30")
+    assert framework("mag_sp@nsamples=4").nsamples == 4
+
+
+@pytest.mark.parametrize(
+    ("blocks", "depth", "expected"),
+    [
+        ("all", 5, range(5)),
+        ("4-30", 32, range(4, 30)),
+        ("4-30", 12, range(4, 12)),
+        ("0.125-0.9375", 32, range(4, 30)),
+        ("0.125-0.9375", 30, range(4, 28)),
+        ("0.125-0.9375", 3, range(3)),
+    ],
+)
+def test_ranges_of_blocks_are_numbers_or_shares_of_the_depth(blocks: str, depth: int, expected: range) -> None:
+    assert units(f"mag_sp@blocks={blocks}").block_range(depth) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("mag_sp@only=o_proj", "only=o_proj: input should be 'all', 'attention' or 'mlp'"),
+        ("mag_sp@allocation=owl", "allocation=owl: input should be 'uniform', 'global' or 'similarity'"),
+        ("mag_sp@tau=0.2", "tau=0.2: it is the threshold of allocation=similarity"),
+        ("mag_sp@data=selves", "unknown data 'selves'"),
+        ("mag_sp@attention=1.5", "attention=1.5: input should be less than 1"),
+        ("mag_sp@blocks=9-4", "blocks=9-4: it is `all`, numbers of blocks"),
+        ("mag_sp@blocks=4", "blocks=4: input should be a valid string"),
+        ("mag_sp@ridge=-1", "ridge=-1: input should be greater than or equal to 0"),
+        ("mag_sp@nsamples=0", "nsamples is a number of calibration sequences"),
+        ("wanda@compensation=bias", "compensation is for methods that define score_units"),
+        ("sparsegpt@blocks=4-30", "blocks is for methods that define score_units"),
+    ],
+)
+def test_settings_of_units_that_make_no_sense_are_refused(spec: str, message: str) -> None:
+    with pytest.raises(PrunebenchError, match=message):
+        framework(spec)

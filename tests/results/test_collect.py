@@ -6,10 +6,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prunebench.layout import Sweep
+from prunebench.results.cells import CellResult
 from prunebench.results.collect import collect, write
 from prunebench.results.expected import expected_pairs
 from prunebench.results.ranking import rank_methods
-from tests.results.example import FAILURES, KINDS, METHODS, MODELS, PROMPT, TARGETS, TASKS, TEXTS, make_run
+from prunebench.results.records import (
+    CellId,
+    EvaluationRecord,
+    Loss,
+    Measurement,
+    PruneRecord,
+    Size,
+    load_record,
+    save_record,
+)
+from tests.results.example import FAILURES, KINDS, METHODS, MODELS, PROMPT, TARGETS, TASKS, TEXTS, described, make_run
 
 COLUMNS = [
     "model", "method", "family", "origin", "pattern", "target", "sparsity", "seed", "protocol",
@@ -220,6 +232,22 @@ def test_remarks_on_the_pruning_are_kept(frame):
     assert (row["status"], row["reason"]) == ("ok", "damping raised to 0.1 in 2 layers")
 
 
+def test_a_model_that_became_smaller_has_its_size(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("s20",), models=("opt-tiny",))
+    path = tmp_path / run.cells[-1].sweep.prune_record("s20")
+    record = load_record(path, PruneRecord)
+    size = Size(parameters=900, embeddings=100, dense_parameters=1000, dense_embeddings=100)
+    save_record(path, record.model_copy(update={"sparsity": record.sparsity.model_copy(update={"size": size})}))
+    assert load_record(path, PruneRecord).sparsity.size == size
+    frame = run.collect()
+    found = {(row.metric, row.dataset): row.value for row in pick(frame, method="wanda").itertuples()}
+    assert found["parameters", ""] == 900
+    assert found["effective_sparsity", ""] == pytest.approx(0.1)
+    assert found["effective_sparsity", "without embeddings"] == pytest.approx(1 / 9)
+    assert one(frame, method="dense", metric="parameters")["value"] == 1000
+    assert set(pick(frame, method="dense", metric="effective_sparsity")["value"]) == {0}
+
+
 def test_the_reference_gate_empties_the_model(run):
     frame = run.collect({"opt-tiny": {"laptop-512": {"wiki-sample": 3.0}}})
     assert set(pick(frame, model="opt-tiny")["status"]) == {"rejected"}
@@ -261,3 +289,49 @@ def test_seeds_are_ranked_apart(tmp_path):
     assert sorted(zip(ranks["seed"], ranks["method"], ranks["value"], ranks["n"], strict=True)) == [
         (0, "random", 2, 2), (0, "wanda", 1, 2), (1, "random", 2, 2), (1, "wanda", 1, 2),
     ]  # fmt: skip
+
+
+def speed_result(target, status="ok", reason=""):
+    method = "dense" if target == "u00" else "flap"
+    cell = CellId(model="opt-tiny", method=method, target=target, seed=0, protocol="laptop-512")
+    faster = np.array([1.3, 1.2, 1.25, 9.0, 1.22, 1.21, 1.27])
+    found = [
+        Measurement(metric="prefill_speedup", dataset="", value=float(np.median(faster)), items=faster.tolist()),
+        Measurement(metric="flops", dataset="", value=1e9),
+        Measurement(metric="decode_tokens_per_second", dataset="dense", value=40.0, items=[40.0] * 7),
+    ]
+    speed = EvaluationRecord(
+        cell=cell, kind="speed", status=status, reason=reason, key={}, measurements=found if status == "ok" else []
+    )
+    prune = PruneRecord(cell=cell, status="ok", key={})
+    return CellResult(Sweep(cell.protocol, cell.model, method, 0), target, prune, {"speed": speed})
+
+
+def test_speeds_are_medians_with_intervals_and_without_ranks():
+    pairs = {"speed": [("prefill_speedup", ""), ("flops", ""), ("decode_tokens_per_second", "dense")]}
+    results = [speed_result("u00"), speed_result("s20"), speed_result("s30", "timeout", "too slow")]
+    frame = collect(results, {name: described(name) for name in ("dense", "flap")}, pairs)
+    row = one(frame, target="s20", metric="prefill_speedup")
+    assert (row["value"], row["ci_low"], row["ci_high"], row["n"]) == (1.25, 1.2, 9.0, 7)
+    assert pd.isna(one(frame, target="s20", metric="flops")["n"])
+    assert one(frame, target="s20", metric="decode_tokens_per_second", dataset="dense")["n"] == 7
+    failed = one(frame, target="s30", metric="prefill_speedup")
+    assert (failed["status"], failed["reason"]) == ("timeout", "too slow")
+    assert failed[["value", "ci_low", "ci_high", "n"]].isna().all()
+    assert "rank" not in set(frame["metric"])
+
+
+def test_the_curve_of_recovery_fine_tuning_has_a_row_for_each_point(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    path = tmp_path / next(cell for cell in run.cells if cell.target == "u50").sweep.prune_record("u50")
+    record = load_record(path, PruneRecord)
+    losses = [Loss(step=0, validation=3.5), Loss(step=1, train=3.25, validation=3.0)]
+    save_record(path, record.model_copy(update={"losses": losses}))
+    frame = run.collect()
+    found = frame[frame["metric"].isin(["train_loss", "validation_loss"])]
+    rows = [tuple(row) for row in found[["method", "target", "metric", "dataset", "value"]].itertuples(index=False)]
+    assert rows == [
+        ("wanda", "u50", "train_loss", "1", 3.25),
+        ("wanda", "u50", "validation_loss", "0", 3.5),
+        ("wanda", "u50", "validation_loss", "1", 3.0),
+    ]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from prunebench.results.intervals import mean_intervals
+from prunebench.results.intervals import mean_intervals, median_interval
 
 
 def one(items, confidence=0.95):
@@ -99,3 +99,30 @@ def test_thousands_of_items_need_little_memory():
     assert peak < 150e6  # all resamples at once are 320 MB
     error = items.std() / np.sqrt(len(items))
     assert [low, high] == pytest.approx([items.mean() - 1.96 * error, items.mean() + 1.96 * error], abs=0.2 * error)
+
+
+@pytest.mark.parametrize("n", [6, 7, 9, 12, 30])
+def test_median_intervals_cover_the_true_median_at_least_as_often_as_they_say(n):
+    samples = np.exp(np.random.default_rng(3).normal(size=(4000, n)))  # skewed: its mean is far from the median, 1
+    ends = np.array([median_interval(row) for row in samples])
+    covered = ((ends[:, 0] <= 1) & (ends[:, 1] >= 1)).mean()
+    assert 0.94 < covered < 0.99
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-50, 50), min_size=6, max_size=40))
+def test_the_median_interval_holds_the_median_and_ends_at_items(items):
+    low, high = median_interval(np.array(items))
+    assert low <= np.median(items) <= high
+    assert {low, high} <= set(items)
+
+
+def test_one_disturbed_repetition_of_nine_does_not_move_the_median_interval_beyond_the_others():
+    calm = np.linspace(1.0, 1.08, 9)
+    disturbed = np.append(calm[:-1], 50.0)
+    assert median_interval(disturbed) == median_interval(calm) == (calm[1], calm[7])
+
+
+@pytest.mark.parametrize("items", [[], [1.0], [1.0, 2.0, 3.0, 4.0, 5.0], [1.0] * 8 + [np.inf]])
+def test_too_few_items_and_infinite_ones_give_no_median_interval(items):
+    assert median_interval(np.array(items)) is None

@@ -13,18 +13,20 @@ import psutil
 import pytest
 import torch
 
-from prunebench.data.calibration import load_calibration
+from prunebench.data.calibration import load_calibration, write_calibration
 from prunebench.data.windows import load_windows
 from prunebench.errors import PrunebenchError
 from prunebench.evaluate.perplexity import perplexity
-from prunebench.layout import MODEL
+from prunebench.layout import MODEL, RECOVERY
 from prunebench.models.load import load_model
 from prunebench.plugins.loader import load_method
 from prunebench.prune.cell import prune_cell
-from prunebench.results.records import EvaluationRecord, PruneRecord, load_record, save_record
+from prunebench.prune.finetune import RecoveryIds
+from prunebench.results.expected import expected_pairs
+from prunebench.results.records import EvaluationRecord, Measurement, PruneRecord, load_record, save_record
 from prunebench.sweeps import keys
 from prunebench.targets import Target
-from tests.sweeps.project import GOOD, LOG, MODEL_NAME, Project, make_model
+from tests.sweeps.project import GOOD, LOG, MODEL_NAME, PROTOCOL, Project, make_model, random_ids
 
 SLEEPY = GOOD.replace(
     "    return weight.abs()",
@@ -146,6 +148,30 @@ def test_the_dense_model_and_a_generation_go_the_same_way(project: Project) -> N
     assert values(evaluation_record(project, "u00", method="dense"))["text-a"] == pytest.approx(expected.value)
 
 
+def test_the_speed_of_a_smaller_model_is_recorded_beside_the_dense_ones(project: Project) -> None:
+    project.use_shipped("magnitude_units")
+    project.write_protocol(speed={"prompt_tokens": 40, "new_tokens": 4, "repetitions": 7})
+    for method, targets in (("dense", ["u00"]), ("magnitude_units", ["s20", "s50"])):
+        project.prune(*targets, method=method)
+        project.evaluate(*targets, method=method, kind="speed")
+
+    def measured(target: str, method: str) -> dict[tuple[str, str], Measurement]:
+        record = evaluation_record(project, target, "speed", method)
+        assert record.status == "ok", record.reason
+        return {(m.metric, m.dataset): m for m in record.measurements}
+
+    dense, some, half = measured("u00", "dense"), measured("s20", "magnitude_units"), measured("s50", "magnitude_units")
+    assert tuple(dense) == tuple(half)
+    assert set(dense) == set(expected_pairs(["speed"])["speed"])
+    assert len(half["decode_speedup", ""].items) == 7
+    for metric in ("flops", "flops_counted", "inference_memory_gb"):
+        values = [cell[metric, ""].value or 0 for cell in (dense, some, half)]
+        assert values[0] > values[1] > values[2] > 0, metric
+    loads = LOG.read_text().count("loaded as")
+    project.evaluate("s20", "s50", method="magnitude_units", kind="speed")
+    assert LOG.read_text().count("loaded as") == loads == 4, "each job loads the dense model once, a current one never"
+
+
 def test_a_record_says_how_it_was_made_and_a_patch_is_evaluated_in_its_own_dtype(project: Project) -> None:
     project.write_protocol(dtype={"cpu": "bfloat16", "cuda": "bfloat16"})
     project.prune("u50", threads=2)
@@ -227,3 +253,55 @@ def _wait_until(condition: Any, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"it did not happen in time; {os.getcwd()}"
         time.sleep(0.05)
+
+
+def test_a_model_that_lost_units_is_pruned_stored_and_evaluated(project: Project) -> None:
+    project.use_shipped("flap")
+    project.prune("s20", "s30", method="flap", targets=["s20", "s30"])
+    for target, share in (("s20", 0.2), ("s30", 0.3)):
+        record = prune_record(project, target, "flap")
+        assert (record.status, record.reason) == ("ok", "")
+        assert record.sparsity is not None
+        assert record.sparsity.size is not None
+        assert record.sparsity.measured == pytest.approx(share, abs=0.02)
+        assert 0 < record.sparsity.size.effective < share
+    for kind in ("perplexity", "generation"):
+        project.evaluate("s20", kind=kind, method="flap", targets=["s20"])
+        assert evaluation_record(project, "s20", kind, "flap").status == "ok"
+    dense = load_model(Path(MODEL.format(model=MODEL_NAME)).parent, "float32")
+    method = load_method("flap", ["methods"])
+    ids = load_calibration(keys.calibration_path(project.sweep("flap")))
+    pruned = prune_cell(dense, method, Target.parse("s20"), ids).model
+    windows = load_windows(Path(keys.windows_path(project.sweep("flap"), "text-a")))
+    wanted = perplexity(pruned, windows, "text-a").value
+    assert values(evaluation_record(project, "s20", method="flap"))["text-a"] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_a_fine_tuned_model_has_its_curve_its_own_key_and_the_right_numbers(project: Project) -> None:
+    method, path = (
+        "good@lora=2,lora_text=text-b",
+        Path(RECOVERY.format(protocol=PROTOCOL, model=MODEL_NAME, text="text-b", seed=0)),
+    )
+    write_calibration(path, random_ids(keys.VALIDATION_ROWS + 3, seed=5), {"text": "text-b"})
+    project.prune("u50", method=method)
+    record = prune_record(project, "u50", method)
+    assert [loss.step for loss in record.losses] == [0, 1, 2, 4]
+    assert record.notes[-1].startswith("LoRA of rank 8 on 2 sequences of 16 tokens")
+    project.evaluate("u50", method=method)
+    ids, dense = load_calibration(path), load_model(Path(MODEL.format(model=MODEL_NAME)).parent, "float32")
+    by_hand = prune_cell(
+        dense, load_method(method, ["methods"]), Target.parse("u50"),
+        load_calibration(keys.calibration_path(project.sweep())),
+        recovery=RecoveryIds(validation=ids[:4], training=ids[4:6]),
+    )  # fmt: skip
+    assert by_hand.losses == record.losses
+    windows = load_windows(keys.windows_path(project.sweep(), "text-a"))
+    assert values(evaluation_record(project, "u50", method=method)) == {
+        "text-a": pytest.approx(perplexity(by_hand.model, windows, "text-a").value)
+    }
+    calls = project.calls
+    project.prune("u50", method=method)
+    assert project.calls == calls
+    write_calibration(path, random_ids(keys.VALIDATION_ROWS + 3, seed=6), {"text": "text-b"})
+    project.prune("u50", method=method)
+    assert project.calls == [*calls, "u50"]

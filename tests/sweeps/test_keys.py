@@ -5,15 +5,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
-import prunebench.sweeps.keys
 from prunebench.config.load import Config, load_config
+from prunebench.config.schema import Kind
+from prunebench.data.calibration import write_calibration
 from prunebench.errors import PrunebenchError
 from prunebench.layout import MODEL, Sweep
+from prunebench.sweeps import keys
 from prunebench.sweeps.keys import evaluate_params, evaluation_key, ids_digest, prune_key, prune_params
-from tests.sweeps.project import GOOD, MODEL_NAME, Project, make_model
+from tests.sweeps.project import GOOD, MODEL_NAME, Project, make_model, random_ids
 
 Change = Callable[[Project], None]
 HUNGRY = GOOD.replace('"needs": []', '"needs": ["input_sq_norm"]')
@@ -95,6 +98,17 @@ def test_an_allocation_made_of_the_calibration_makes_it_count(project: Project) 
     assert "calibration" not in prune_keys(project, "good@allocation=alphapruning")[1]
 
 
+def test_a_compensation_made_of_the_calibration_makes_it_count(project: Project) -> None:
+    project.write_calibration()
+    project.use_shipped("mag_sp")
+    assert "calibration" in prune_keys(project, "mag_sp@compensation=bias")[1]
+    assert "calibration" not in prune_keys(project, "mag_sp@compensation=none")[1]
+    units = '"patterns": ["structured"], "units": {"compensation": "least_squares"},'
+    source = Path("methods/mag_sp.py").read_text().replace('"patterns": ["structured"],', units)
+    project.method("repaired", source)
+    assert "calibration" in prune_keys(project, "repaired")[1]
+
+
 def test_a_method_that_gets_the_whole_model_gets_the_calibration_too(project: Project) -> None:
     _, before = prune_keys(project, "dense")
     project.write_calibration(seed=7)
@@ -105,7 +119,7 @@ def test_a_method_that_gets_the_whole_model_gets_the_calibration_too(project: Pr
 def test_a_raised_engine_version_makes_everything_stale(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     before = prune_keys(project)
     evaluated = evaluate_params(config(project), project.sweep(), "generation")
-    monkeypatch.setattr(prunebench.sweeps.keys, "ENGINE_VERSION", 10_000)
+    monkeypatch.setattr(keys, "ENGINE_VERSION", 10_000)
     after = prune_keys(project)
     assert before[0] != after[0]
     assert before[1] != after[1]
@@ -164,12 +178,29 @@ def test_each_text_has_an_entry_of_its_own(project: Project) -> None:
     assert params != evaluate_params(config(project), project.sweep(), "perplexity")
 
 
-def test_settings_of_one_kind_leave_the_others_alone(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("changed", "settings"),
+    [
+        ("generation", {"generation": {"prompt": "Once", "max_new_tokens": 3}}),
+        ("speed", {"speed": {"repetitions": 21}}),
+    ],
+)
+def test_settings_of_one_kind_leave_the_others_alone(project: Project, changed: str, settings: dict[str, Any]) -> None:
     sweep = project.sweep()
-    before = {kind: evaluate_params(config(project), sweep, kind) for kind in ("perplexity", "zeroshot", "generation")}
-    project.write_protocol(generation={"prompt": "Once", "max_new_tokens": 3})
-    after = {kind: evaluate_params(config(project), sweep, kind) for kind in ("perplexity", "zeroshot", "generation")}
-    assert {kind for kind in before if before[kind] != after[kind]} == {"generation"}
+    before = {kind: evaluate_params(config(project), sweep, kind) for kind in get_args(Kind)}
+    project.write_protocol(**settings)
+    after = {kind: evaluate_params(config(project), sweep, kind) for kind in get_args(Kind)}
+    assert {kind for kind in before if before[kind] != after[kind]} == {changed}
+
+
+def test_a_speed_is_one_of_so_many_threads_and_other_numbers_are_not(project: Project) -> None:
+    one, two = config(project), config(project, threads=2)
+    changed = {
+        k
+        for k in get_args(Kind)
+        if evaluate_params(one, project.sweep(), k) != evaluate_params(two, project.sweep(), k)
+    }
+    assert changed == {"speed"}
 
 
 def test_the_method_is_no_part_of_an_evaluations_params_since_its_patch_is(project: Project) -> None:
@@ -210,3 +241,22 @@ def test_the_snakefile_and_the_jobs_parent_stay_light() -> None:
         "print([name for name in ('torch', 'transformers', 'numpy', 'lm_eval') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_tokens_of_recovery_fine_tuning_count_as_far_as_they_are_read(project: Project) -> None:
+    method = "good@lora=3"
+    path = keys.recovery_path(config(project), project.sweep(method))
+    assert path == Path("results/tokens/tiny-16/tiny/recovery-text-a-seed0.safetensors")
+    assert keys.recovery_path(config(project), project.sweep()) is None
+    with pytest.raises(PrunebenchError, match="run snakemake again"):
+        prune_keys(project, method)
+    ids = random_ids(keys.VALIDATION_ROWS + 4, seed=3)
+    write_calibration(path, ids, {"text": "text-a"})
+    params, key = prune_keys(project, method)
+    assert {"recovery", "peft"} <= key.keys()
+    assert not {"recovery", "peft"} & prune_keys(project)[1].keys()
+    write_calibration(path, ids[:-1], {"text": "text-a"})
+    assert prune_keys(project, method) == (params, key)
+    write_calibration(path, ids[1:], {"text": "text-a"})
+    assert prune_keys(project, method)[1] != key
+    assert prune_keys(project, method + ",lora_lr=0.001")[0] != params

@@ -95,6 +95,7 @@ class Project:
                 "perplexity": {"texts": ["speeches"], "window": 32, "max_windows": 4, "bos": "none"},
                 "zeroshot": {"limit": 4},
                 "generation": {"prompt": "University is", "max_new_tokens": 3},
+                "speed": {"prompt_tokens": 16, "new_tokens": 2, "repetitions": 7},
             }
         })  # fmt: skip
 

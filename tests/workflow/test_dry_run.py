@@ -9,12 +9,14 @@ import pytest
 from prunebench.config.grid import expand
 from prunebench.config.load import load_config
 from prunebench.config.strict import read_yaml
+from tests.papers.shipped import UNFINISHED, load_shipped
 from tests.workflow.project import ROOT, Project, environment, job_counts
 
 SHIPPED = sorted(
     path.relative_to(ROOT)
-    for pattern in ("config/config.yaml", "papers/*/config.yaml", "papers/*/embedded.yaml")
+    for pattern in ("config/config.yaml", "papers/*/*.yaml")
     for path in ROOT.glob(pattern)
+    if path.name != "tables.yaml"
 )
 
 
@@ -35,10 +37,9 @@ def dry_run_of(tmp_path: Path, config: Path) -> str:
 def test_a_shipped_config_has_the_jobs_its_grid_asks_for(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = dry_run_of(tmp_path, config)
     monkeypatch.chdir(ROOT)
-    defaults = read_yaml(ROOT / "config" / "config.yaml")  # Snakemake lays every other config over it
-    run = load_config({**defaults, **read_yaml(ROOT / config)})
+    run = load_shipped(config)
+    said = dry_run_of(tmp_path, config)
     grid = expand(run)
     assert f"grid: {len(grid.cells)} cells" in said
     counts = job_counts(said)
@@ -95,6 +96,16 @@ def test_the_embedded_configs_fit_into_half_an_hour(monkeypatch: pytest.MonkeyPa
         assert 30 <= len(cells) <= 65, paper
 
 
+@pytest.mark.parametrize("paper", UNFINISHED)
+def test_the_structured_embedded_configs_fit_into_three_quarters_of_an_hour(
+    paper: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    run = load_shipped(Path("papers") / paper / "embedded.yaml")
+    cells = [cell for cell in expand(run).cells if cell.sweep.model == "smollm2-135m"]
+    assert 40 <= len(cells) <= 65
+
+
 def test_the_dry_run_names_illegal_cells_once(project: Project) -> None:
     project.config["targets"] = ["u50", "s20"]
     said = project.snakemake("-n")
@@ -143,3 +154,10 @@ def test_the_snakefile_never_imports_torch(project: Project) -> None:
     command = [sys.executable, "-c", code, *project.command("-n", "-q", "rules")[3:]]
     done = subprocess.run(command, cwd=project.root, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_fine_tuning_has_its_tokens_drawn_once_for_all_that_share_a_text(project: Project) -> None:
+    methods = "methods=wanda@lora=2,wanda@lora=3,wanda,magnitude@lora=1,lora_text=speeches"
+    counts = job_counts(project.snakemake("-n", "-q", "rules", "--config", "models=tiny-llama", methods))
+    assert counts["tokenize_recovery"] == 1
+    assert "lora_text" not in counts

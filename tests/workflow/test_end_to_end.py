@@ -2,9 +2,11 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 
+from prunebench.results.expected import TIMED, expected_pairs
 from tests.workflow.project import Project
 
 pytestmark = pytest.mark.slow
@@ -36,3 +38,35 @@ def test_a_run_ends_with_the_leaderboard_and_a_second_has_nothing_to_do(project:
     before = project.records()
     assert "Nothing to be done" in project.snakemake()
     assert project.computed(before) == set()
+
+
+def test_smaller_models_are_timed_beside_the_dense_one(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", methods=("magnitude_units", "magnitude"))
+    project.config.update(targets=["s50", "u50"], evaluate=["speed"])
+    project.collect()
+
+    with (project.root / "results" / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["status"] for row in rows} == {"ok"}
+    found = {(row["method"], row["metric"], row["dataset"]): row for row in rows}
+    for method in ("dense", "magnitude_units", "magnitude"):
+        for metric, dataset in expected_pairs(["speed"])["speed"]:
+            row = found[method, metric, dataset]
+            assert float(row["value"]) > 0
+            if metric in TIMED:
+                assert row["n"] == "7"
+                assert float(row["ci_low"]) <= float(row["value"]) <= float(row["ci_high"])
+    for metric in ("flops", "flops_counted", "inference_memory_gb"):
+        dense, units, masked = (
+            float(found[name, metric, ""]["value"]) for name in ("dense", "magnitude_units", "magnitude")
+        )
+        assert units < dense == masked
+    for log in (project.root / "results" / "logs" / "evaluate_speed").rglob("*.log"):
+        assert log.read_text().count("loaded as") == 1
+
+    before = project.records()
+    protocols = project.root / "protocols.yaml"
+    protocols.write_text(protocols.read_text().replace("repetitions: 7", "repetitions: 8"))
+    project.collect()
+    cells = ("dense/u00", "magnitude_units/s50", "magnitude/u50")
+    assert project.computed(before) == {f"cells/{cell}/speed" for cell in cells}

@@ -19,6 +19,7 @@ from prunebench.layout import (
     PATCH,
     PROVENANCE,
     PRUNE_RECORD,
+    RECOVERY,
     TASK,
     TEXT,
     WINDOWS,

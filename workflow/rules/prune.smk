@@ -9,6 +9,10 @@ for chunk in GRID.chunks:
         input:
             model=of_sweep(MODEL),
             calibration=of_sweep(CALIBRATION),
+            recovery=lambda wildcards: keys.recovery_path(
+                RUN, Sweep.parse(wildcards.sweep)
+            )
+            or [],
         output:
             patches=patches_of(chunk),
             records=update(

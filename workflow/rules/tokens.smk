@@ -1,6 +1,7 @@
 # Token ids, made once per model: every method calibrates on the same ids and is measured on the same ids.
 localrules:
     tokenize_calibration,
+    tokenize_recovery,
     tokenize_windows,
 
 
@@ -27,6 +28,33 @@ rule tokenize_calibration:
         "Draw calibration tokens of {wildcards.model}, seed {wildcards.seed}"
     script:
         "../scripts/tokenize_calibration.py"
+
+
+rule tokenize_recovery:
+    input:
+        model=MODEL,
+        text=TEXT,
+    output:
+        RECOVERY,
+    log:
+        "results/logs/tokenize_recovery/{protocol}/{model}/{text}-seed{seed}.log",
+    wildcard_constraints:
+        protocol=re.escape(RUN.protocol),
+        model=one_of(RUN.model_registry),
+        text=one_of(RUN.data.texts),
+        seed=r"\d+",
+    conda:
+        "../../environment.yml"
+    params:
+        engine=ENGINE_VERSION,
+        settings=RUN.protocol_spec.calibration.model_dump_json(
+            include={"seqlen", "selection"}
+        ),
+        nsamples=max(map(keys.recovery_rows, GRID.sweeps)),
+    message:
+        "Draw tokens of {wildcards.text} to fine-tune {wildcards.model} on, seed {wildcards.seed}"
+    script:
+        "../scripts/tokenize_recovery.py"
 
 
 rule tokenize_windows:

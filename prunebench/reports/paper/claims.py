@@ -1,16 +1,18 @@
 """The orderings a paper claims, checked on a run's numbers and on the paper's own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
 from pathlib import Path
+from types import MappingProxyType
 
 from prunebench.config.paper import Paper
-from prunebench.config.paper_parts import Claim
-from prunebench.config.standins import shown_models
+from prunebench.config.paper_metrics import Quantity
+from prunebench.config.paper_parts import Claim, target_of
+from prunebench.config.standins import shown_datasets, shown_methods, shown_models
 from prunebench.reports.paper.measured import NOT_RUN, Measured, Value
-from prunebench.reports.paper.published import Published, number_of, read_published
+from prunebench.reports.paper.published import Published, read_published
 from prunebench.reports.paper.writing import written_number
 from prunebench.targets import Target
 
@@ -77,28 +79,36 @@ def judge_claims(paper: Paper, folder: Path, measured: Measured) -> list[Verdict
     verdicts = []
     for claim in paper.claims:
         published = read_published(folder, claim.references)
-        shown = shown_models(claim.models, measured.models, paper.stand_in)
+        needed = list(claim.needed())
+        shown = shown_models(needed, measured.models, paper)
+        methods = shown_methods(needed, measured.methods, paper)
+        quantity = claim.quantity.on(shown_datasets(needed, measured.datasets, paper))
         for asked in shown or claim.models[:1]:
             model = shown.get(asked, "")
-            ours = partial(_measured, measured, claim, model)
-            tied = partial(_tied, measured, claim, model)
-            points = tuple(_judge(claim, target, ours, tied) for target in claim.targets)
+            ours = partial(_measured, measured, quantity, methods, model)
+            tied = partial(_tied, measured, quantity, methods, model)
+            points = tuple(_judge(claim, target, ours, tied, methods) for target in claim.targets)
             own = [_judge(claim, target, partial(_printed, published, claim, asked)) for target in claim.targets]
             in_paper = _worst(own)
             verdicts.append(Verdict(claim, asked, model, points, "no numbers" if in_paper == UNKNOWN else in_paper))
     return verdicts
 
 
-def _measured(measured: Measured, claim: Claim, model: str, method: str, target: str) -> Value:
-    return measured.value(model, method, target, claim.metric)
+def _measured(
+    measured: Measured, quantity: Quantity, methods: dict[str, str], model: str, method: str, target: str
+) -> Value:
+    return measured.value(model, methods.get(method, method), target_of(method, target), quantity)
 
 
-def _tied(measured: Measured, claim: Claim, model: str, methods: tuple[str, str], target: str) -> bool:
-    return measured.tied(model, methods, target, claim.metric)
+def _tied(
+    measured: Measured, quantity: Quantity, methods: dict[str, str], model: str, pair: tuple[str, str], target: str
+) -> bool:
+    first, second = (methods.get(method, method) for method in pair)
+    return measured.tied(model, (first, second), target, quantity)
 
 
 def _printed(published: Published, claim: Claim, model: str, method: str, target: str) -> Value:
-    number = number_of(published.at(model, method, target, claim.metric))
+    number = published.number(model, method, target_of(method, target), claim.quantity)
     return Value(number, "", NOT_RUN if number is None else "ok")
 
 
@@ -120,7 +130,9 @@ def _judge(
     target: str,
     value: Callable[[str, str], Value],
     tied: Callable[[tuple[str, str], str], bool] = lambda methods, target: False,
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> Point:
+    """The claim at one target; `names` are those of the methods that are shown."""
     values = {method: value(method, target) for method in claim.methods}
     steps = []
     for first, relation, second in claim.steps:
@@ -130,12 +142,14 @@ def _judge(
         steps.append(TIED if open_ and tied((first, second), target) else step)
     # A step that fails refutes the claim whatever the others; one that is missing or tied leaves it open.
     word = next((word for word in (FAILS, UNKNOWN, TIED) if word in steps), HOLDS)
-    return Point(target, word, ", ".join(f"{method} {_in_words(values[method], claim)}" for method in claim.methods))
+    numbers = (f"{names.get(method, method)} {_in_words(values[method], claim)}" for method in claim.methods)
+    return Point(target, word, ", ".join(numbers))
 
 
 def _compare(first: float | None, relation: str, second: float | None, claim: Claim) -> str:
     if first is None or second is None:
         return UNKNOWN
+    near = first == second or abs(first - second) <= claim.tolerance * min(first, second)
     holds = {
         "<": first < second,
         "<=": first <= second,
@@ -143,7 +157,9 @@ def _compare(first: float | None, relation: str, second: float | None, claim: Cl
         ">=": first >= second,
         "<<": first * claim.factor <= second and first < inf,
         ">>": second * claim.factor <= first and second < inf,
-        "~": first == second or abs(first - second) <= claim.tolerance * min(first, second),
+        "~": near,
+        "<~": near or first < second,
+        ">~": near or first > second,
     }
     return HOLDS if holds[relation] else FAILS
 

@@ -1,8 +1,8 @@
-"""A paper's figures: perplexity against sparsity on a log axis, the published curve dashed beside ours."""
+"""A paper's figures, perplexities on a log axis, the published curve dashed beside ours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from math import inf, isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
 from prunebench.config.paper import Paper
-from prunebench.config.paper_parts import Figure, Series
-from prunebench.config.standins import shown_models
+from prunebench.config.paper_figures import Figure, Series
+from prunebench.config.paper_metrics import PaperMetric
+from prunebench.config.standins import shown_datasets, shown_methods, shown_models
 from prunebench.reports.drawing import PALETTE
 from prunebench.reports.paper.measured import Measured
-from prunebench.reports.paper.published import Published, number_of, read_published
+from prunebench.reports.paper.published import Published, read_published
+from prunebench.reports.paper.writing import how_shown
 from prunebench.reports.source import Source
-from prunebench.targets import Target
 
 _MARKERS = "os^DvP*X"
 _HIGHEST = 1e9  # perplexities beyond say no more than "broken"; they are drawn at the upper edge
@@ -28,6 +29,7 @@ class Curve:
     """One series as numbers, NaN where there is none; a perplexity that is not finite is infinite."""
 
     series: Series
+    x: list[float]
     ours: list[float]
     published: list[float]
 
@@ -51,20 +53,41 @@ def plot_figures(paper: Paper, folder: Path, measured: Measured) -> list[Plotted
     """All figures of the paper with their numbers."""
     plotted = []
     for name, figure in paper.figures.items():
-        model = shown_models([figure.model], measured.models, paper.stand_in).get(figure.model, "")
         published = read_published(folder, figure.references)
+        needed = list(figure.needed())
+        shown = _Shown(
+            shown_models(needed, measured.models, paper).get(figure.model, ""),
+            shown_methods(needed, measured.methods, paper),
+            shown_datasets(needed, measured.datasets, paper),
+        )
         panels = tuple(
-            tuple(_curve(series, figure, model, measured, published) for series in panel.series)
+            tuple(_curve(series, figure, shown, measured, published) for series in panel.series)
             for panel in figure.panels
         )
-        plotted.append(Plotted(name, figure, model, panels))
+        plotted.append(Plotted(name, figure, shown.model, panels))
     return plotted
 
 
-def _curve(series: Series, figure: Figure, model: str, measured: Measured, published: Published) -> Curve:
-    ours = [measured.value(model, series.method, token, "perplexity").number for token in figure.targets]
-    theirs = [number_of(published.at(figure.model, series.method, token, "perplexity")) for token in figure.targets]
-    return Curve(series, [nan if v is None else v for v in ours], [nan if v is None else v for v in theirs])
+@dataclass(frozen=True)
+class _Shown:
+    """What of the run is shown for a figure's model, methods and datasets."""
+
+    model: str
+    methods: dict[str, str]
+    datasets: dict[str, str]
+
+
+def _curve(series: Series, figure: Figure, shown: _Shown, measured: Measured, published: Published) -> Curve:
+    x, ours, theirs = [], [], []
+    for value, place in figure.points(series):
+        method, quantity = shown.methods.get(place.method, place.method), place.quantity.on(shown.datasets)
+        scale = how_shown(quantity.metric).scale
+        number = measured.value(shown.model, method, place.target, quantity).number
+        printed = published.number(place.model, place.method, place.target, place.quantity)
+        x.append(value)
+        ours.append(nan if number is None else number * scale)
+        theirs.append(nan if printed is None else printed * scale)
+    return Curve(series, x, ours, theirs)
 
 
 def draw(source: Source, plotted: Plotted, ink: str = "black") -> Drawing:
@@ -72,20 +95,24 @@ def draw(source: Source, plotted: Plotted, ink: str = "black") -> Drawing:
     figure, count = plotted.figure, len(plotted.panels)
     drawing = Drawing(figsize=(2.2 + 3.4 * count, 3.6), layout="constrained")
     axes = drawing.subplots(1, count, sharey=True, squeeze=False)[0]
-    x = [100 * Target.parse(token).sparsity for token in figure.targets]
+    metric: PaperMetric = figure.panels[0].series[0].metric or figure.metric
+    highest = _HIGHEST if metric == "perplexity" else inf
     looks = _looks(plotted)
     for ax, panel, curves in zip(axes, figure.panels, plotted.panels, strict=True):
         for curve in curves:
             look = looks[curve.series.title]
-            _line(ax, x, curve.ours, linewidth=1.4, **look)
-            _line(ax, x, curve.published, linestyle="--", linewidth=1.0, markerfacecolor="none", **look)
-        ax.set_yscale("log")
-        ax.set_xlabel("pruned level (%)")
+            _line(ax, highest, curve.x, curve.ours, linewidth=1.4, **look)
+            _line(ax, highest, curve.x, curve.published, linestyle="--", linewidth=1.0, markerfacecolor="none", **look)
+        if metric == "perplexity":
+            ax.set_yscale("log")
+        if figure.axis and figure.axis.log:
+            _log_axis(ax, curves)
+        ax.set_xlabel((figure.axis.title if figure.axis else "pruned level (%)").replace("$", r"\$"))
         ax.set_title(panel.title, fontsize=9)
-    axes[0].set_ylabel("perplexity (log scale)")
+    axes[0].set_ylabel(_measured_words(figure))
     every = (value for curves in plotted.panels for curve in curves for value in (*curve.ours, *curve.published))
     shown = [value for value in every if not isnan(value)]
-    if any(value > _HIGHEST for value in shown):
+    if any(value > highest for value in shown):
         axes[0].set_ylim(min(shown) / 2, _HIGHEST * 2)
         axes[0].set_ylabel("perplexity (log scale, cut at $10^9$)")
     if not shown:
@@ -94,6 +121,26 @@ def draw(source: Source, plotted: Plotted, ink: str = "black") -> Drawing:
     title = f"{figure.title}\n{_model_words(source, plotted)}"
     drawing.suptitle(title.replace("$", r"\$"), fontsize=10)
     return drawing
+
+
+def _log_axis(ax: Axes, curves: Sequence[Curve]) -> None:
+    """A logarithmic axis whose ticks are the values that were run."""
+    points = [point for curve in curves for point in zip(curve.x, curve.ours, curve.published, strict=True)]
+    ticks = sorted({x for x, *values in points if not all(map(isnan, values))})
+    ax.set_xscale("log")
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_xticks([], minor=True)
+
+
+def _measured_words(figure: Figure) -> str:
+    """What the vertical axis is."""
+    metrics = [series.metric or figure.metric for panel in figure.panels for series in panel.series]
+    words = []
+    for metric in dict.fromkeys(metrics):
+        how = how_shown(metric)
+        unit = "log scale" if metric == "perplexity" else how.unit
+        words.append(f"{how.title.lower()} ({unit})" if unit else how.title.lower())
+    return " / ".join(words)
 
 
 def _looks(plotted: Plotted) -> dict[str, dict[str, Any]]:
@@ -105,9 +152,9 @@ def _looks(plotted: Plotted) -> dict[str, dict[str, Any]]:
     }
 
 
-def _line(ax: Axes, x: Sequence[float], y: Sequence[float], **look: Any) -> None:
-    """The points there are, joined: a level that was not run leaves no hole."""
-    points = [(place, min(value, _HIGHEST)) for place, value in zip(x, y, strict=True) if not isnan(value)]
+def _line(ax: Axes, highest: float, x: Sequence[float], y: Sequence[float], **look: Any) -> None:
+    """The points there are, joined, none above `highest`: a level that was not run leaves no hole."""
+    points = [(place, min(value, highest)) for place, value in zip(x, y, strict=True) if not isnan(value)]
     if points:
         ax.plot(*zip(*points, strict=True), **look)
 

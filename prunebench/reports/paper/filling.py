@@ -7,10 +7,10 @@ from math import isfinite
 from pathlib import Path
 
 from prunebench.config.paper import Paper
-from prunebench.config.paper_parts import Place, Row, Table
-from prunebench.config.standins import shown_models
+from prunebench.config.paper_parts import Column, Place, Row, Table
+from prunebench.config.standins import shown_datasets, shown_methods, shown_models
 from prunebench.reports.paper.measured import Measured, Value
-from prunebench.reports.paper.published import Published, number_of, read_published
+from prunebench.reports.paper.published import Published, read_published
 from prunebench.reports.source import Source
 
 
@@ -20,7 +20,7 @@ class Cell:
 
     Attributes:
         place: what the paper shows there.
-        model: the model of the run that is shown, empty if there is none.
+        model, method, dataset: those of the run that are shown; the model is empty if there is none.
         ours: the run's value.
         published: the paper's value as printed, None where it has none.
         difference: (ours - published) / published; None where the two do not measure the same thing.
@@ -28,14 +28,26 @@ class Cell:
 
     place: Place
     model: str
+    method: str
+    dataset: str
     ours: Value
     published: str | None
     difference: float | None
 
     @property
     def stands_in(self) -> bool:
-        """Whether another model than the paper's is shown."""
-        return self.model not in ("", self.place.model)
+        """Whether something else than the paper's model, method and dataset is shown."""
+        return bool(self.model) and bool(self.replaced)
+
+    @property
+    def replaced(self) -> dict[tuple[str, str], str]:
+        """What is shown for (`models`, `methods` or `datasets`, the paper's name), where that is another."""
+        pairs = {
+            ("models", self.place.model): self.model,
+            ("methods", self.place.method): self.method,
+            ("datasets", self.place.quantity.dataset): self.dataset,
+        }
+        return {key: shown for key, shown in pairs.items() if shown not in ("", key[1])}
 
 
 @dataclass(frozen=True)
@@ -48,9 +60,15 @@ class Filled:
     comparable: bool
 
     @property
-    def stand_ins(self) -> dict[str, str]:
-        """By model of the paper, the model of the run that stands in for it."""
-        return {cell.place.model: cell.model for row in self.cells for cell in row if cell.stands_in}
+    def stand_ins(self) -> dict[tuple[str, str], str]:
+        """What of the run stands in for (`models`, `methods` or `datasets`, the paper's name)."""
+        shown = (cell for row in self.cells for cell in row if cell.stands_in)
+        return {key: name for cell in shown for key, name in cell.replaced.items()}
+
+    def here(self, column: Column) -> str:
+        """What stands in for the model and the dataset of a column, in words; empty if nothing does."""
+        keys = ("models", column.model or ""), ("datasets", column.dataset or "")
+        return ", ".join(self.stand_ins[key] for key in keys if key in self.stand_ins)
 
 
 def fill_tables(paper: Paper, folder: Path, measured: Measured, source: Source) -> list[Filled]:
@@ -84,21 +102,24 @@ def _words(source: Source, measured: Measured, row: Row, texts: tuple[str, ...])
 
 def fill(name: str, table: Table, paper: Paper, published: Published, measured: Measured, comparable: bool) -> Filled:
     """One table; without `comparable` no differences, since the run's protocol measures something else."""
-    shown = shown_models((place.model for place in table.places()), measured.models, paper.stand_in)
+    needed = list(table.needed())
+    models = shown_models(needed, measured.models, paper)
+    methods = shown_methods(needed, measured.methods, paper)
+    datasets = shown_datasets(needed, measured.datasets, paper)
 
-    def cell(place: Place) -> Cell:
-        model = shown.get(place.model, "")
-        ours = measured.value(model, place.method, place.target, place.metric, table.levels)
-        printed = published.at(place.model, place.method, place.target, place.metric)
-        same = comparable and model == place.model
-        return Cell(place, model, ours, printed, _difference(ours, printed) if same else None)
+    def cell(row: Row, place: Place) -> Cell:
+        model, method = models.get(place.model, ""), methods.get(place.method, place.method)
+        quantity, at = place.quantity.on(datasets), (place.model, place.method, place.target, place.quantity)
+        ours = Value() if row.published_only else measured.value(model, method, place.target, quantity)
+        same = comparable and (model, method, quantity) == (place.model, place.method, place.quantity)
+        difference = _difference(ours, published.number(*at)) if same else None
+        return Cell(place, model, method, quantity.dataset, ours, published.at(*at), difference)
 
-    rows = tuple(tuple(cell(table.place(row, column)) for column in table.columns) for row in table.rows)
+    rows = tuple(tuple(cell(row, table.place(row, column)) for column in table.columns) for row in table.rows)
     return Filled(name, table, rows, comparable)
 
 
-def _difference(ours: Value, printed: str | None) -> float | None:
-    published = number_of(printed)
+def _difference(ours: Value, published: float | None) -> float | None:
     if ours.number is None or not isfinite(ours.number) or not published:
         return None
     return (ours.number - published) / published

@@ -14,7 +14,7 @@ from prunebench.reports.paper.claims import FAILS, HOLDS, TIED, UNKNOWN, Verdict
 from prunebench.reports.paper.drawing import Plotted, draw
 from prunebench.reports.paper.filling import Filled
 from prunebench.reports.paper.tex import remarks
-from prunebench.reports.paper.writing import unit_of, write_cell
+from prunebench.reports.paper.writing import how_shown, write_cell
 from prunebench.reports.source import Source
 from prunebench.reports.templating import asset, environment
 from prunebench.targets import Target
@@ -37,7 +37,7 @@ def paper_page(
             for plotted in figures
         ],
         verdicts=[
-            {"verdict": verdict, "chip": _CHIPS[verdict.word],
+            {"verdict": verdict, "metric": _compared(verdict), "chip": _CHIPS[verdict.word],
              "points": [(Target.parse(point.target).label, _CHIPS[point.word], point) for point in verdict.shown]}
             for verdict in verdicts
         ],
@@ -50,18 +50,25 @@ def paper_page(
     )  # fmt: skip
 
 
+def _compared(verdict: Verdict) -> str:
+    """What a claim is about, where it is not the perplexity on the protocol's text."""
+    quantity = verdict.claim.quantity
+    title = how_shown(quantity.metric).title.lower()
+    return " on ".join([title, quantity.dataset] if quantity.dataset else [] if title == "perplexity" else [title])
+
+
 def _table(source: Source, filled: Filled) -> dict[str, object]:
-    table, stand_ins = filled.table, filled.stand_ins
-    metrics = {cell.place.metric for row in filled.cells for cell in row}
+    table = filled.table
+    metrics = {cell.place.quantity.metric for row in filled.cells for cell in row}
     return {
         "name": filled.name,
         "title": table.title,
         "caption": table.caption,
         "remarks": remarks(source, filled) if filled.table.columns else [],
-        "unit": unit_of(next(iter(metrics))) if len(metrics) == 1 else "",
+        "unit": how_shown(next(iter(metrics))).unit if len(metrics) == 1 else "",
         "groups": [(group, len(list(members))) for group, members in groupby(table.columns, lambda c: c.group)]
         if any(column.group for column in table.columns) else [],
-        "columns": [(column.title, stand_ins.get(column.model or "", "")) for column in table.columns],
+        "columns": [(column.title, filled.here(column)) for column in table.columns],
         "stubs": table.stubs,
         "notes": table.notes,
         "rows": [

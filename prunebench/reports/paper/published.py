@@ -1,30 +1,48 @@
 """The published numbers of a paper: tidy CSV files, every value as it is printed there."""
 
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from prunebench.config.paper import REFERENCE_FOLDER
+from prunebench.config.paper_metrics import SHARES, Quantity
 from prunebench.config.paper_parts import Reference
 from prunebench.errors import PrunebenchError
 
 COLUMNS = ("model", "method", "target", "metric", "published")
-DRAFT = "draft"
+DATASET, DRAFT = "dataset", "draft"
+_KEY = (*COLUMNS[:-1], DATASET)
+_NUMBER = re.compile(r"(?P<number>[-+]?\d+(\.\d*)?(e[-+]?\d+)?) ?(?P<percent>%?)( ?[(±].*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Published:
-    """Published values; `rows` have the keys of `COLUMNS`, and an empty one applies everywhere."""
+    """Published values; `rows` have the keys of `COLUMNS` and a dataset, and an empty one applies everywhere.
+
+    `in_percent`: by row, whether its number is a percentage without the sign.
+    """
 
     rows: tuple[dict[str, str], ...] = ()
+    in_percent: tuple[bool, ...] = ()
 
-    def at(self, model: str, method: str, target: str, metric: str) -> str | None:
+    def at(self, model: str, method: str, target: str, quantity: Quantity) -> str | None:
         """The value as printed, also `NA`; None where the paper has no such cell."""
-        asked = {"model": model, "method": method, "target": target, "metric": metric}
-        for row in self.rows:
+        row = self._row(model, method, target, quantity)
+        return None if row is None else self.rows[row]["published"]
+
+    def number(self, model: str, method: str, target: str, quantity: Quantity) -> float | None:
+        """The value as a number; None where there is none, or no number."""
+        row = self._row(model, method, target, quantity)
+        number = None if row is None else number_of(self.rows[row]["published"])
+        return number / 100 if number is not None and row is not None and self.in_percent[row] else number
+
+    def _row(self, model: str, method: str, target: str, quantity: Quantity) -> int | None:
+        asked = dict(zip(_KEY, (model, method, target, quantity.metric, quantity.dataset), strict=True))
+        for index, row in enumerate(self.rows):
             if all(not row[name] or row[name] == value for name, value in asked.items()):
-                return row["published"]
+                return index
         return None
 
 
@@ -34,7 +52,15 @@ def read_published(folder: Path, references: Iterable[Reference]) -> Published:
     Raises:
         PrunebenchError: as `_read`.
     """
-    return Published(tuple(row for reference in references for row in _read(folder, reference)))
+    rows, in_percent = [], []
+    for reference in references:
+        found = _read(folder, reference)
+        rows += found
+        in_percent += [
+            reference.percent and row["metric"] in SHARES and "%" not in row["published"].partition("(")[0]
+            for row in found
+        ]
+    return Published(tuple(rows), tuple(in_percent))
 
 
 def _read(folder: Path, reference: Reference) -> list[dict[str, str]]:
@@ -62,17 +88,18 @@ def _read(folder: Path, reference: Reference) -> list[dict[str, str]]:
         raise PrunebenchError(f"{path} has several drafts; tables.yaml must name one under `reference`")
     seen = set()
     for row in rows:
-        key = tuple(row[name] for name in COLUMNS[:-1])
+        row.setdefault(DATASET, "")
+        key = tuple(row[name] for name in _KEY)
         if key in seen:
             raise PrunebenchError(f"{path} has {' '.join(filter(None, key))} twice")
         seen.add(key)
-    return [{name: row[name] for name in COLUMNS} for row in rows]
+    return [{name: row[name] for name in (*COLUMNS, DATASET)} for row in rows]
 
 
 def number_of(published: str | None) -> float | None:
-    """A printed value as a number, percentages as fractions; None for `NA`, `TBA` and texts."""
-    text = (published or "").strip()
-    try:
-        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        return None
+    """A printed value as a number, percentages as fractions; None for `NA`, `TBA` and texts.
+
+    What papers add to a number, `(88%)` or `± 15`, is left aside.
+    """
+    match = _NUMBER.fullmatch((published or "").strip())
+    return float(match["number"]) / (100 if match["percent"] else 1) if match else None

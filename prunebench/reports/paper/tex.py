@@ -47,13 +47,16 @@ def remarks(source: Source, filled: Filled) -> list[str]:
     """How to read the cells, as plain sentences without their full stops."""
     sentences = [f"Measured with protocol {source.protocol}"]
     stand_ins = filled.stand_ins
-    sentences += [f"{source.title('models', ours)} ({ours}) stands in for {asked}" for asked, ours in stand_ins.items()]
+    for (what, asked), ours in stand_ins.items():
+        title = source.title(what, ours)
+        sentences.append(f"{ours if title == ours else f'{title} ({ours})'} stands in for {asked}")
     if any(cell.published is not None for row in filled.cells for cell in row):
         if not filled.comparable:
             sentences.append("Small below each value: the published one, of another protocol, so without a difference")
         elif stand_ins:
             sentences.append(
-                "Small below each value: the published one and, where the model is the paper's, our relative difference"
+                "Small below each value: the published one and, where nothing stands in for the paper's, our relative "
+                "difference"
             )
         else:
             sentences.append("Small below each value: the published one and our relative difference from it")
@@ -107,7 +110,6 @@ def _float(name: str, text: str, columns: str, head: Iterable[str], lines: Itera
 
 def _head(filled: Filled) -> list[str]:
     table = filled.table
-    stand_ins = filled.stand_ins
     lines = []
     if any(column.group for column in table.columns):
         words, rules, at = [""] * len(table.stubs), [], len(table.stubs) + 1
@@ -118,8 +120,8 @@ def _head(filled: Filled) -> list[str]:
             at += width
         lines += [" & ".join([*words, *[""] * len(table.notes)]) + r" \\", "".join(rules)]
     titles = [
-        _stacked(escape(column.title), rf"{{\scriptsize\itshape here: {escape(stand_ins[column.model])}}}", "c")
-        if column.model in stand_ins
+        _stacked(escape(column.title), rf"{{\scriptsize\itshape here: {escape(here)}}}", "c")
+        if (here := filled.here(column))
         else escape(column.title)
         for column in table.columns
     ]
@@ -128,7 +130,7 @@ def _head(filled: Filled) -> list[str]:
 
 
 def _is_text(filled: Filled, column: int) -> bool:
-    return any(row[column].place.metric == "continuation" for row in filled.cells)
+    return any(row[column].place.quantity.metric == "continuation" for row in filled.cells)
 
 
 def _column(text: bool) -> str:

@@ -9,8 +9,8 @@ from prunebench.reports.paper.claims import Verdict
 from prunebench.reports.paper.filling import Filled
 
 _CELL = (
-    "row", "column", "model", "shown_model", "method", "target", "metric", "ours", "published", "difference", "status",
-    "reason",
+    "row", "column", "model", "shown_model", "method", "shown_method", "target", "metric", "dataset", "shown_dataset",
+    "ours", "published", "difference", "status", "reason",
 )  # fmt: skip
 _CLAIM = ("claim", "where", "order", "model", "shown_model", "target", "verdict", "numbers", "in_paper")
 
@@ -24,12 +24,13 @@ def write_table(filled: Filled, path: Path) -> None:
     lines = []
     for row, cells in zip(filled.table.rows, filled.cells, strict=True):
         for column, cell in zip(filled.table.columns, cells, strict=True):
+            place, quantity = cell.place, cell.place.quantity
             ours = cell.ours.text if cell.ours.number is None else repr(cell.ours.number)
             difference = "" if cell.difference is None else f"{cell.difference:.6g}"
             lines.append((
-                " / ".join(row.stubs), f"{column.group} {column.title}".strip(), cell.place.model, cell.model,
-                cell.place.method, cell.place.target, cell.place.metric, ours, cell.published or "", difference,
-                cell.ours.status, cell.ours.reason,
+                " / ".join(row.stubs), f"{column.group} {column.title}".strip(), place.model, cell.model,
+                place.method, cell.method, place.target, quantity.metric, quantity.dataset, cell.dataset, ours,
+                cell.published or "", difference, cell.ours.status, cell.ours.reason,
             ))  # fmt: skip
     _write(path, _CELL, lines)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import inf
 
-from prunebench.config.paper_parts import PaperMetric
+from prunebench.config.paper_metrics import PaperMetric
 from prunebench.reports.display import METRICS, STATUS_WORDS, Metric, split_number
 from prunebench.reports.paper.filling import Cell
 from prunebench.reports.paper.measured import NOT_RUN
@@ -11,9 +11,21 @@ from prunebench.reports.paper.measured import NOT_RUN
 _METRICS: dict[PaperMetric, Metric] = {
     "perplexity": METRICS["perplexity"],
     "acc": METRICS["acc"],
+    "acc_norm": METRICS["acc_norm"],
+    "average": Metric("Average accuracy", lower_is_better=False, scale=100.0, unit="%"),
     "prune_seconds": Metric("Seconds of pruning", lower_is_better=True),
     "score": Metric("Score", lower_is_better=False),
+    "parameters": Metric("Parameters", lower_is_better=True),
+    "parameters_nonembedding": Metric("Parameters without embeddings", lower_is_better=True),
+    "effective_sparsity": Metric("Effective sparsity", lower_is_better=False, scale=100.0, unit="%"),
+    "pruned_heads": Metric("Pruned attention heads", lower_is_better=False),
+    "flops": Metric("FLOPs", lower_is_better=True),
+    "prefill_tokens_per_second": Metric("Prefill tokens per second", lower_is_better=False),
+    "decode_tokens_per_second": Metric("Generated tokens per second", lower_is_better=False),
+    "train_loss": Metric("Training loss", lower_is_better=True),
+    "validation_loss": Metric("Validation loss", lower_is_better=True),
 }
+_COUNTS: tuple[PaperMetric, ...] = ("parameters", "parameters_nonembedding", "pruned_heads")
 _PLAIN_BELOW = 1e7  # papers print perplexities of six digits in full, so ours beside them are too
 
 
@@ -31,7 +43,7 @@ class Written:
 
 def write_cell(cell: Cell) -> Written:
     """The cell as it is shown."""
-    ours, metric = cell.ours, cell.place.metric
+    ours, metric = cell.ours, cell.place.quantity.metric
     status = "" if ours.status == "ok" else STATUS_WORDS.get(ours.status, ours.status)
     printed, difference = cell.published, written_difference(cell.difference)
     if metric == "status":
@@ -48,6 +60,8 @@ def written_number(value: float, metric: PaperMetric) -> tuple[str, int]:
     shown = value * how.scale
     if value == inf:
         return "inf", 0
+    if metric in _COUNTS and abs(shown) < _PLAIN_BELOW:
+        return f"{shown:.0f}", 0
     if how.scale != 1.0 or abs(shown) < 999.995:
         return f"{shown:.2f}", 0
     return (f"{shown:.0f}", 0) if abs(shown) < _PLAIN_BELOW else split_number(value, how)
@@ -61,6 +75,6 @@ def written_difference(difference: float | None) -> str:
     return f"{percent:+.1f}%" if abs(percent) < 100 else f"{percent:+.0f}%"
 
 
-def unit_of(metric: PaperMetric) -> str:
-    """The unit of the shown number."""
-    return _METRICS[metric].unit if metric in _METRICS else ""
+def how_shown(metric: PaperMetric) -> Metric:
+    """Title, scale and unit of a number; without them for statuses and texts."""
+    return _METRICS.get(metric, Metric("", lower_is_better=False))

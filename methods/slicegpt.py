@@ -1,0 +1,119 @@
+"""SliceGPT: the hidden states keep their largest principal components. Ashkboos et al., ICLR 2024, arXiv 2401.15024."""
+
+import torch
+
+from prunebench.engine.whole import block_calls
+from prunebench.errors import NotApplicable
+from prunebench.models.architectures import architecture_of
+from prunebench.models.linear import block_linears
+from prunebench.patches.surgery import slice_hidden
+
+METHOD = {
+    "title": "SliceGPT",
+    "family": "structured",
+    "origin": "human",
+    "patterns": ["structured"],
+    "needs": [],
+    "cite": "ashkboos2024slicegpt",
+    # Share of the mean diagonal added to X^T X; the kept width is a multiple of this.
+    "params": {"damping": 0.01, "multiple": 8},
+}
+# RMSNorm, attention, residual, RMSNorm, MLP, residual, under these very names. Others have LayerNorms, whose mean
+# cannot be rotated, more norms, or run both side by side.
+SUITED = ("llama", "mistral", "qwen2", "qwen3")
+
+
+@torch.no_grad()
+def prune_model(model, calibration, target, damping, multiple, note):
+    """Rotate what attention and MLP of each block read into the principal axes of it, and slice the smallest off.
+
+    The axes are those of the dense model's residual stream before each norm. The head keeps its width. The target is
+    the share of the blocks' weights that is gone in the end, with the shortcuts counted: the slice is larger.
+    """
+    if model.config.model_type not in SUITED:
+        raise NotApplicable(f"slicegpt rotates models like {', '.join(SUITED)}; {model.config.model_type} is none")
+    container = architecture_of(model).container
+    width = model.get_input_embeddings().weight.shape[1]
+    hidden = sliced_width(model, width, target.sparsity, multiple)
+    rotations = [axes[:, :hidden] for axes in principal_axes(model, calibration, damping)]
+    rotations.append(torch.eye(width, dtype=torch.float64, device=rotations[0].device))  # into the final norm
+    note(f"hidden states of {hidden} instead of {width} channels")
+    rotate(model, container, rotations, width, hidden)
+
+
+def sliced_width(model, width, removed, multiple):
+    """The multiple at which the blocks have lost the share `removed` of their weights most nearly."""
+    blocks = block_linears(model)
+    total = sum(view.weight.numel() for block in blocks for group in block for view in group)
+
+    def left(hidden):
+        shortcuts = (2 * len(blocks) - 1) * hidden * hidden + hidden * width
+        last = blocks[-1][-1][0].weight  # writes the old width
+        return total * hidden / width + last.shape[1] * (width - hidden) + shortcuts
+
+    multiple = max(1, min(multiple, width // 64))  # steps of a narrow model would be too coarse for a target
+    choices = range(multiple, width + 1, multiple)
+    return width if removed <= 0 else min(choices, key=lambda h: abs(1 - left(h) / total - removed))
+
+
+def principal_axes(model, calibration, damping):
+    """Of what each norm of each block reads, in order: the axes (width, width) float64, largest variance first."""
+    grams, seen = [], []
+
+    def listen(module, args):
+        x = args[0].flatten(0, -2).double()
+        seen.append(x.T @ x)
+
+    blocks = [block for _, block in architecture_of(model).blocks(model)]
+    hooks = [
+        norm.register_forward_pre_hook(listen)
+        for block in blocks
+        for norm in (block.input_layernorm, block.post_attention_layernorm)
+    ]
+    try:
+        for _ in block_calls(model, calibration):
+            grams += [sum(seen[0::2]), sum(seen[1::2])]  # batch by batch, first one norm and then the other
+            seen.clear()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    axes = []
+    for gram in grams:
+        gram.diagonal().add_(damping * gram.diagonal().mean())
+        axes.append(torch.linalg.eigh(gram).eigenvectors.flip(1))
+    return axes
+
+
+def rotate(model, container, rotations, width, hidden):
+    """Write the weights of the sliced model, from the dense one's, in float64; `rotations` are (width, kept)."""
+    dtype = model.get_input_embeddings().weight.dtype
+    embeddings = model.get_input_embeddings().weight.double() @ rotations[0]
+    blocks = list(model.get_submodule(container))
+    norms = [
+        (block.input_layernorm.weight.double(), block.post_attention_layernorm.weight.double()) for block in blocks
+    ]
+    slice_hidden(model, container, hidden)
+    model.get_input_embeddings().weight.copy_(embeddings)
+    # A norm divides by the root of the mean over fewer channels than there were.
+    scale = (width / hidden) ** 0.5
+    for index, block in enumerate(blocks):
+        first, second, third = rotations[2 * index : 2 * index + 3]
+        attention, mlp = block.self_attn, block.mlp
+        for linear in (attention.q_proj, attention.k_proj, attention.v_proj):
+            store(linear, linear.weight.double() * norms[index][0] @ first * scale, dtype)
+        store(attention.o_proj, second.T @ attention.o_proj.weight.double(), dtype, second)
+        for linear in (mlp.gate_proj, mlp.up_proj):
+            store(linear, linear.weight.double() * norms[index][1] @ second * scale, dtype)
+        store(mlp.down_proj, third.T @ mlp.down_proj.weight.double(), dtype, third)
+        block.attention_shortcut.copy_(first.T @ second)
+        block.mlp_shortcut.copy_(second.T @ third)
+        for norm in (block.input_layernorm, block.post_attention_layernorm):
+            norm.weight.fill_(1)
+
+
+def store(linear, weight, dtype, rotation=None):
+    """A weight (out, in) of another shape; `rotation` turns the bias with the outputs."""
+    if linear.bias is not None and rotation is not None:
+        linear.bias = torch.nn.Parameter((rotation.T @ linear.bias.double()).to(dtype), requires_grad=False)
+    linear.weight = torch.nn.Parameter(weight.to(dtype).contiguous(), requires_grad=False)
+    linear.out_features, linear.in_features = weight.shape

@@ -1,0 +1,57 @@
+"""SVD-LLM: truncated SVD of weights that see whitened inputs. Wang et al., ICLR 2025, arXiv 2403.07378."""
+
+import torch
+
+from prunebench.engine.sequential import visit_blocks
+from prunebench.errors import PrunebenchError
+from prunebench.models.linear import block_linears
+from prunebench.sparsity.lowrank import rank_for, split_into_pair
+
+METHOD = {
+    "title": "SVD-LLM",
+    "family": "structured",
+    "origin": "human",
+    "patterns": ["structured"],
+    "needs": [],
+    "cite": "wang2025svdllm",
+    # Inputs from the blocks as they were (the paper's algorithm 1), or as they are with those before factored.
+    "params": {"inputs": "dense"},
+}
+
+
+def whitening(gram, note):
+    """S with S S^T = X X^T, lower triangular, float64 (in, in): then W S loses exactly what its singular values say.
+
+    Where X X^T is not positive definite in double precision, the smallest shift that makes it so is added and said.
+    """
+    G = gram.double()
+    factor, failed = torch.linalg.cholesky_ex(G)
+    if failed:
+        scale = G.diagonal().mean().item() or 1.0
+        shift = max(-torch.linalg.eigvalsh(G)[0].item(), 0.0) + 1e-6 * scale
+        note(f"X X^T is singular, {shift / scale:.1e} of its mean diagonal added")
+        factor = torch.linalg.cholesky(G + shift * torch.eye(len(G), dtype=G.dtype, device=G.device))
+    return factor
+
+
+def prune_model(model, calibration, target, inputs, note):
+    """Every linear W (out, in) becomes two of rank (1 - target) out in / (out + in).
+
+    With W S = U diag(s) V^T cut after that rank: the first is diag(s)^1/2 V^T S^-1, the second U diag(s)^1/2.
+    """
+    if inputs not in ("dense", "pruned"):
+        raise PrunebenchError(f"svd_llm: inputs={inputs} is none of dense, pruned")
+    device = next(model.parameters()).device
+    blocks = block_linears(model)
+
+    def split(index, statistics):
+        for group in blocks[index]:
+            S = whitening(statistics[group[0].name].gram, lambda text, name=group[0].name: note(f"{name}: {text}"))
+            for linear in group:
+                rank = rank_for(linear.weight.shape, target.sparsity)
+                split_into_pair(
+                    model, linear, rank, S,
+                    lambda A, S=S: torch.linalg.solve_triangular(S, A, upper=False, left=False),
+                )  # fmt: skip
+
+    visit_blocks(model, calibration, ["gram"], split, device, lambda done, total: None, dense=inputs == "dense")

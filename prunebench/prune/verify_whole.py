@@ -1,0 +1,101 @@
+"""The contract of methods that change the whole model as they like: what none of them may, checked on the result."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from prunebench.errors import ContractError
+from prunebench.models.architectures import ARCHITECTURES
+from prunebench.prune.verify import same_bits
+
+# How far from the target: ranks and slices are whole numbers, and some methods round them.
+_SLACK = 0.05
+_TOKENS = 12
+# Of the logits' spread. Rounding in 16 bits gives hundredths, keys of another block in the cache give about 1.
+_CACHE_TOLERANCE = 0.3
+
+
+@torch.no_grad()
+def verify_whole(dense: nn.Module, pruned: nn.Module, weights: Sequence[int]) -> float:
+    """Check what holds whatever was changed.
+
+    Outside the decoder blocks every tensor has the dense model's bits, unless the hidden states have become narrower,
+    which changes them all. Types stay. The model still gives logits for the same vocabulary, finite ones, and gives
+    the same with a cache as without.
+
+    Args:
+        weights: of each block of the dense model.
+
+    Returns:
+        How far the share of the weights that is gone may be from the target: half a block
+        where that is more and blocks were dropped.
+
+    Raises:
+        ContractError: it is not so; the message says what.
+    """
+    _check_outside(dense, pruned)
+    _check_runs(dense, pruned)
+    if len(block_weights(pruned)) == len(weights):
+        return _SLACK
+    return max(_SLACK, max(weights) / sum(weights) / 2 + 1e-6)
+
+
+def block_weights(model: nn.Module) -> list[int]:
+    """The weights in the matrices of each block, be they the linears of the architecture or others in their place."""
+    return [
+        sum(parameter.numel() for parameter in block.parameters() if parameter.dim() == 2)
+        for _, block in ARCHITECTURES[_model_type(model)].blocks(model)
+    ]
+
+
+def _model_type(model: nn.Module) -> str:
+    config: Any = model.config
+    return str(config.model_type)
+
+
+def _check_outside(dense: nn.Module, pruned: nn.Module) -> None:
+    before, after = _outside(dense), _outside(pruned)
+    if before.keys() != after.keys():
+        raise ContractError(f"{min(before.keys() ^ after.keys())} was added or removed; only decoder blocks may change")
+    table = "the input embeddings"
+    wide, now = (model.get_input_embeddings().weight for model in (dense, pruned))  # type: ignore[operator]
+    if len(now) != len(wide):
+        raise ContractError(f"{table} have {len(now)} rows where the vocabulary has {len(wide)}")
+    for name, tensor in before.items():
+        if tensor.dtype != after[name].dtype:
+            raise ContractError(f"{name} changed its dtype from {tensor.dtype} to {after[name].dtype}")
+        if now.shape == wide.shape and not same_bits(tensor, after[name]):
+            raise ContractError(
+                f"{name} was changed; as long as {table} keep their width only decoder blocks may change"
+            )
+    dtypes = {parameter.dtype for parameter in dense.parameters()}
+    for name, parameter in pruned.named_parameters():
+        if parameter.dtype not in dtypes:
+            raise ContractError(f"{name} is {parameter.dtype}, which nothing in the dense model is")
+
+
+def _outside(model: nn.Module) -> dict[str, Tensor]:
+    container = ARCHITECTURES[_model_type(model)].container
+    return {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(f"{container}.")}
+
+
+def _check_runs(dense: nn.Module, pruned: Any) -> None:
+    config: Any = dense.config
+    ids = (7 * torch.arange(1, _TOKENS + 1) % config.vocab_size)[None].to(next(pruned.parameters()).device)
+    try:
+        whole = pruned(ids, use_cache=False).logits
+        first = pruned(ids[:, : _TOKENS // 2], use_cache=True)
+        second = pruned(ids[:, _TOKENS // 2 :], past_key_values=first.past_key_values, use_cache=True)
+    except (RuntimeError, IndexError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ContractError(f"the pruned model cannot run: {' '.join(str(error).split())}") from error
+    wanted = (1, _TOKENS, len(dense.get_output_embeddings().weight))  # type: ignore[operator]
+    if tuple(whole.shape) != wanted:
+        raise ContractError(f"the pruned model's logits are {tuple(whole.shape)} where {wanted} are expected")
+    if not whole.isfinite().all():
+        raise ContractError("the pruned model's logits have NaN or infinite values")
+    whole, cached = whole.float(), torch.cat([first.logits, second.logits], 1).float()
+    spread = (whole - whole.mean(-1, keepdim=True)).norm()
+    if (whole - cached).norm() > _CACHE_TOLERANCE * spread:
+        raise ContractError("the pruned model gives other logits with a cache than without; number its layers anew")

@@ -1,0 +1,128 @@
+"""LaCo against the paper's algorithm written out in float64 on whole models."""
+
+import copy
+import re
+
+import pytest
+import torch
+
+from prunebench.errors import NotApplicable
+from prunebench.models.architectures import ARCHITECTURES, architecture_of
+from prunebench.models.linear import prunable_linears
+from tests.methods.whole import assert_comes_back, assert_generates_alike, deep_model, prune
+from tests.tiny_models import random_ids
+
+
+def by_hand(dense, wanted, layers, interval, threshold):
+    """The paper's Algorithm 1: a list of (index of the dense layer below, its linears' tensors in float64)."""
+    linears = prunable_linears(dense)
+    container = architecture_of(dense).container
+    ids = random_ids()[:, :64]
+
+    def tensors(index):
+        prefix = f"{container}.{index}."
+        found = {}
+        for name, view in linears.items():
+            if name.startswith(prefix):
+                found[name.removeprefix(prefix)] = (
+                    view.weight.double(),
+                    None if view.bias is None else view.bias.double(),
+                )
+        return found
+
+    def merge(stack, low, extra):
+        base, below = stack[low]
+        result = {}
+        for name, parts in below.items():
+            total = list(parts)
+            for k in range(1, extra + 1):
+                for i, part in enumerate(parts):
+                    if part is not None:
+                        total[i] = total[i] + (stack[low + k][1][name][i] - part)
+            result[name] = tuple(total)
+        return [*stack[:low], (base, result), *stack[low + extra + 1 :]]
+
+    def states(stack):
+        model = copy.deepcopy(dense)
+        views, kept = prunable_linears(model), [base for base, _ in stack]
+        for base, parts in stack:
+            for name, (weight, bias) in parts.items():
+                views[f"{container}.{base}.{name}"].write(weight, bias)
+        for index, (_, block) in enumerate(architecture_of(model).blocks(model)):
+            if index not in kept:  # skipped
+                block.register_forward_hook(
+                    lambda m, a, k, y: (
+                        ((a[0] if a else k["hidden_states"]), *y[1:])
+                        if isinstance(y, tuple)
+                        else (a[0] if a else k["hidden_states"])
+                    ),
+                    with_kwargs=True,
+                )
+        return model.base_model(ids, use_cache=False).last_hidden_state.double()
+
+    stack = [(index, tensors(index)) for index in range(6)]
+    reference = states(stack)
+    low = 6 - layers
+    while low >= 0 and len(stack) > 6 - wanted:
+        extra = min(layers - 1, len(stack) - 1 - low, len(stack) - 6 + wanted)
+        candidate = merge(stack, low, extra)
+        cosines = [
+            (a.flatten() @ b.flatten() / a.norm() / b.norm()).item()
+            for a, b in zip(reference, states(candidate), strict=True)
+        ]
+        if sum(cosines) / len(cosines) > threshold:
+            stack, low = candidate, low - interval
+            if low > len(stack) - layers:
+                low = len(stack) - layers
+        else:
+            low -= 1
+    return stack
+
+
+@pytest.mark.parametrize(("layers", "interval"), [(4, 2), (2, 1), (3, 2)])
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "opt", "gemma2"])
+def test_the_algorithm_in_double_precision(model_type, layers, interval):
+    dense = deep_model(model_type, seed=layers)
+    cell = prune(dense, f"laco@layers={layers},interval={interval}", "s50")
+    threshold = float(re.search(r"threshold (-?[\d.]+)", cell.notes[0])[1])
+    stack = by_hand(dense, 3, layers, interval, threshold)
+    assert len(stack) == 3
+    found = prunable_linears(cell.model)
+    for index, (_, parts) in enumerate(stack):
+        for name, (weight, bias) in parts.items():
+            view = found[f"{architecture_of(dense).container}.{index}.{name}"]
+            assert torch.allclose(view.weight.double(), weight, atol=1e-6)
+            assert (view.bias is None) == (bias is None)
+            if bias is not None:
+                assert torch.allclose(view.bias.double(), bias, atol=1e-6)
+    if threshold < 0.95:  # the next higher one does not get there
+        assert len(by_hand(dense, 3, layers, interval, threshold + 0.05)) > 3
+
+
+def test_differences_are_added_and_do_not_telescope():
+    dense = deep_model("llama")
+    model = prune(dense, "laco@threshold=-1.0", "s50").model
+    blocks = [block.mlp.up_proj.weight.double() for block in dense.model.layers]
+    wanted = blocks[2] + sum(block - blocks[2] for block in blocks[3:])
+    assert torch.allclose(model.model.layers[2].mlp.up_proj.weight.double(), wanted, atol=1e-6)
+    assert not torch.allclose(wanted, blocks[5], atol=1e-3)
+    for index in (0, 1):
+        assert torch.equal(model.model.layers[index].mlp.up_proj.weight, dense.model.layers[index].mlp.up_proj.weight)
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_generation_with_and_without_cache_agree(model_type):
+    model = prune(deep_model(model_type), "laco@layers=2,threshold=0.5", "s50").model
+    assert model.config.num_hidden_layers == 3
+    assert_generates_alike(model)
+
+
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_patches_and_exports_come_back(tmp_path, model_type):
+    spec = "laco@layers=2,interval=3,threshold=-1.0"
+    assert_comes_back(tmp_path, deep_model(model_type, dtype=torch.bfloat16), spec, "s33", plain=True)
+
+
+def test_what_no_sweep_reaches_is_not_applicable():
+    with pytest.raises(NotApplicable, match=r"merges 4 of 6 away"):
+        prune(deep_model("llama"), "laco@layers=2,interval=5", "s67")
