@@ -57,5 +57,5 @@ class Sweep:
         return Path(PRUNE_RECORD.format(sweep=self.path, target=target))
 
     def evaluation_record(self, target: str, kind: str) -> Path:
-        """The record of one kind of evaluation (`perplexity`, `zeroshot`, `generation`, `speed`) of the cell."""
+        """The record of one kind of evaluation (`perplexity`, `zeroshot`, `internals`, ...) of the cell."""
         return Path(EVALUATION_RECORD.format(sweep=self.path, target=target, kind=kind))

@@ -118,9 +118,11 @@ def expand(config: Config) -> Grid:
         raise PrunebenchError(f"config: none of the methods can do any of the targets ({reasons})")
 
     def kinds(sweep: Sweep, token: str) -> tuple[Kind, ...]:
-        if needed is None or token == DENSE.token:
+        if needed is None:
             return config.evaluate
-        shown = needed[sweep.model, sweep.method, token]
+        shown = needed.get((sweep.model, sweep.method, token), frozenset())
+        if token == DENSE.token:  # what is compared is compared with it, and internals are only looked at
+            shown |= {*config.evaluate} - {"internals"}
         return tuple(kind for kind in config.evaluate if kind in shown)
 
     cells = tuple(Cell(sweep, token, kinds(sweep, token)) for sweep, tokens in jobs.items() for token in tokens)

@@ -26,6 +26,8 @@ PaperMetric = Literal[
     "decode_tokens_per_second",
     "train_loss",
     "validation_loss",
+    "singular_value",
+    "head_distance",
 ]
 # The kinds of evaluation a number comes from; what pruning itself records needs none.
 KINDS: dict[PaperMetric, tuple[str, ...]] = {
@@ -39,6 +41,8 @@ KINDS: dict[PaperMetric, tuple[str, ...]] = {
     "flops": ("speed",),
     "prefill_tokens_per_second": ("speed",),
     "decode_tokens_per_second": ("speed",),
+    "singular_value": ("internals",),
+    "head_distance": ("internals",),
 }
 # Fractions here, which papers print in percent.
 SHARES: tuple[PaperMetric, ...] = ("acc", "acc_norm", "average", "effective_sparsity")
@@ -83,5 +87,7 @@ class Quantity:
             raise ValueError("a score needs `levels`, the targets it is taken over")
         if self.metric == "average" and not self.tasks:
             raise ValueError("an average needs `tasks`, the tasks it is taken over, each with acc or acc_norm")
+        if self.metric in ("singular_value", "head_distance") and not self.dataset:
+            raise ValueError(f"metric {self.metric} needs a dataset, which names a block")
         if self.metric in ("average", "score", "status") and self.dataset:
             raise ValueError(f"metric {self.metric} has no dataset, but {self.dataset!r} is given")

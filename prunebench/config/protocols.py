@@ -99,6 +99,29 @@ class Speed(Strict):
     repetitions: Annotated[int, Field(ge=6)] = 13
 
 
+class Internals(Strict):
+    """What is looked at inside of a model, in some of its decoder blocks only: a row for each number adds up.
+
+    Blocks count from 0, negative ones from the last; a block that a model lacks is left out.
+
+    Attributes:
+        spectra: blocks whose FFN matrices' singular values are measured.
+        ecdf_steps: how finely: the smallest, and those that the shares 1/steps, 2/steps, ... of them do not exceed.
+        heads: blocks whose attention heads are compared on the calibration tokens.
+    """
+
+    spectra: tuple[int, ...] = (0, -1)
+    ecdf_steps: Annotated[int, Field(ge=1, le=1000)] = 20
+    heads: tuple[int, ...] = (0, -1)
+
+    @field_validator("spectra", "heads", mode="after")
+    @classmethod
+    def _no_block_twice(cls, blocks: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(blocks)) < len(blocks):
+            raise ValueError(f"a block is there twice: {', '.join(map(str, blocks))}")
+        return blocks
+
+
 class Protocol(Strict):
     """One entry of `config/protocols.yaml`."""
 
@@ -109,3 +132,4 @@ class Protocol(Strict):
     zeroshot: Zeroshot = Zeroshot()
     generation: Generation = Generation()
     speed: Speed = Speed()
+    internals: Internals = Internals()

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from prunebench.config.strict import Strict
 from prunebench.targets import Target
 
-Kind = Literal["perplexity", "zeroshot", "generation", "speed"]
+Kind = Literal["perplexity", "zeroshot", "generation", "speed", "internals"]
 
 
 # Between list items, but not before `param=value`: that goes on with a variant (wanda@nsamples=32,alpha=2).

@@ -1,6 +1,6 @@
 """How alike attention heads are: the Jensen-Shannon distance of what they attend to, over the calibration data."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,20 +77,45 @@ def unit_distances(heads: Tensor, heads_per_unit: int) -> Tensor:
 def attention_distances(model: Any, calibration: Tensor, device: torch.device, progress: Progress) -> dict[str, Tensor]:
     """The distances of the units of every attention module of a dense model, by the module's name.
 
-    The model computes its attention plainly meanwhile, with the masks it makes itself for that: of a fused kernel
-    there would be no probabilities, and a mask made for one (often none) would let queries see the future here.
-
     Args:
         calibration: (samples, tokens) token ids.
 
     Returns:
-        (units, units) fp64, see `unit_distances`.
+        (units, units) fp64, see `unit_distances`, of what `head_distances` gives.
     """
     modules = [module for block in unit_modules(model) for module in block if module.kind == "attention"]
-    gathered = {module.name: HeadDistances(module.units * module.heads_per_unit) for module in modules}
-    with _plain_attention(model), _listening(modules, gathered):
-        visit_blocks(model, calibration, ["input_mean"], lambda index, statistics: None, device, progress, dense=True)
-    return {module.name: unit_distances(gathered[module.name].mean, module.heads_per_unit) for module in modules}
+    heads = head_distances(model, calibration, range(len(modules)), device, progress)
+    return {module.name: unit_distances(heads[index], module.heads_per_unit) for index, module in enumerate(modules)}
+
+
+def head_distances(
+    model: Any, calibration: Tensor, blocks: Collection[int], device: torch.device, progress: Progress
+) -> dict[int, Tensor]:
+    """The distances of the attention heads of some blocks, by the block's number; no block after them is computed.
+
+    The model computes its attention plainly meanwhile, with the masks it makes itself for that: of a fused kernel
+    there would be no probabilities, and a mask made for one (often none) would let queries see the future here.
+
+    Args:
+        calibration: (samples, tokens) token ids, where the model is.
+        blocks: their numbers, from 0.
+
+    Returns:
+        (heads, heads) fp64, see `HeadDistances`.
+    """
+    modules = {
+        index: module
+        for index, block in enumerate(unit_modules(model))
+        for module in block
+        if module.kind == "attention" and index in blocks
+    }
+    gathered = {module.name: HeadDistances(module.units * module.heads_per_unit) for module in modules.values()}
+    if not modules:
+        return {}
+    count = max(modules) + 1
+    with _plain_attention(model), _listening(list(modules.values()), gathered):
+        visit_blocks(model, calibration, ["input_mean"], lambda index, statistics: None, device, progress, True, count)
+    return {index: gathered[module.name].mean for index, module in modules.items()}
 
 
 @contextmanager

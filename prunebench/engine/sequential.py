@@ -52,6 +52,7 @@ def visit_blocks(
     device: torch.device,
     progress: Progress,
     dense: bool = False,
+    count: int | None = None,
 ) -> None:
     """Go through the decoder blocks with calibration data; `visit` may change the block it is called for.
 
@@ -61,13 +62,14 @@ def visit_blocks(
         device: blocks move there one at a time and back, so peak device memory is one block, its
             statistics and the activations.
         dense: each block sees what the blocks before it gave as they were, not as `visit` left them.
+        count: only the first so many blocks; None for all.
     """
-    blocks = [block for _, block in architecture_of(model).blocks(model)]
+    blocks = [block for _, block in architecture_of(model).blocks(model)][:count]
     batches = calibration_batches(calibration) if needs else ()
     captured = [capture_block_calls(model, blocks, ids) for ids in batches]
     hidden = [first.to(device) for first, _ in captured]
 
-    for index, (block, groups) in enumerate(zip(blocks, block_linears(model), strict=True)):
+    for index, (block, groups) in enumerate(zip(blocks, block_linears(model)[:count], strict=True)):
         home = next(block.parameters()).device
         block.to(device)
         calls = [block_calls[index] for _, block_calls in captured]

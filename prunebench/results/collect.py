@@ -11,7 +11,7 @@ import pandas as pd
 from prunebench.files import replacing
 from prunebench.plugins.description import Description
 from prunebench.results.cells import CellResult
-from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY, SCORED, TIMED, Pair
+from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY, SCORED, TIMED, Pair, within
 from prunebench.results.intervals import Floats, mean_intervals, median_interval
 from prunebench.results.ranking import rank_methods
 from prunebench.results.records import Cost, Size
@@ -38,7 +38,8 @@ def collect(
     cell was pruned are the `reason` of its `sparsity` row. Ranks compare the methods of one (model, seed,
     target, metric, dataset): those that failed share the last one, those that do not apply (`na`) have
     none, and the dense model is not ranked. A task may not define a metric (BoolQ has no `acc_norm`): what no
-    cell reports of a task that cells do report has no rows, and the mean is over the tasks that have it.
+    cell reports of a task that cells do report has no rows, and the mean is over the tasks that have it. Of a model's
+    internals a cell has the rows of what it reports of the blocks.
 
     Args:
         results: the cells of the grid with their records (`cells.load_cells`).
@@ -65,7 +66,7 @@ def collect(
             if kind not in result.evaluations:
                 continue  # not wanted of this cell
             rows += _cost_rows(result, cell, kind)
-            for pair in pairs:
+            for pair in _found_within(result, pairs) if kind == "internals" else pairs:
                 score = _measured(result, cell, kind, pair, pairs)
                 rows.append(score.row)
                 if score.row.metric in SCORED:
@@ -146,6 +147,14 @@ def _defined(pairs: Sequence[Pair], reported: set[Pair]) -> list[Pair]:
     kept = [pair for pair in pairs if pair in reported or pair[1] not in measured]
     metrics = {metric for metric, dataset in kept if dataset != MEAN}
     return [(metric, dataset) for metric, dataset in kept if dataset != MEAN or metric in metrics]
+
+
+def _found_within(result: CellResult, blocks: Sequence[Pair]) -> list[Pair]:
+    """What a cell reports of these blocks; the blocks themselves where it failed, for its rows to say so."""
+    if result.outcome("internals")[0] not in ("ok", "diverged"):
+        return list(blocks)
+    found = [(measurement.metric, measurement.dataset) for measurement in result.evaluations["internals"].measurements]
+    return [pair for pair in found if any(pair[0] == metric and within(pair[1], block) for metric, block in blocks)]
 
 
 def _measured(result: CellResult, cell: Row, kind: str, pair: Pair, pairs: Sequence[Pair]) -> _Score:

@@ -4,6 +4,7 @@ Rows of failed cells, the names of tables and figures, and Snakemake's list of o
 so nothing can be in one of them and missing in another. Light: the Snakefile imports it.
 """
 
+import re
 from collections.abc import Iterable
 
 from prunebench.errors import unknown_name
@@ -22,6 +23,9 @@ PREFILL_SPEEDUP, DECODE_SPEEDUP = "prefill_speedup", "decode_speedup"
 FLOPS, COUNTED_FLOPS, INFERENCE_MEMORY = "flops", "flops_counted", "inference_memory_gb"
 OF_DENSE = "dense"
 
+# Of the evaluation of a model's internals, block by block; how many numbers a block has is the model's to say.
+SINGULAR_VALUE, HEAD_DISTANCE = "singular_value", "head_distance"
+
 # Metrics that are medians over repetitions: they carry intervals but no ranks.
 TIMED = (PREFILL_SPEED, DECODE_SPEED, FIRST_TOKEN, PREFILL_SPEEDUP, DECODE_SPEEDUP)
 _OF_BOTH = (PREFILL_SPEED, DECODE_SPEED, FIRST_TOKEN)
@@ -31,11 +35,16 @@ SCORED = (PERPLEXITY, *ACCURACIES)
 
 
 def expected_pairs(
-    kinds: Iterable[str], texts: Iterable[str] = (), tasks: Iterable[str] = (), prompt: str = ""
+    kinds: Iterable[str],
+    texts: Iterable[str] = (),
+    tasks: Iterable[str] = (),
+    prompt: str = "",
+    internals: Iterable[Pair] = (),
 ) -> dict[str, tuple[Pair, ...]]:
     """The (metric, dataset) pairs every cell should have, by kind of evaluation, in display order.
 
-    Whether a task defines a metric (BoolQ has no `acc_norm`) is lm-eval's to say and shows in the results alone.
+    Whether a task defines a metric (BoolQ has no `acc_norm`) is lm-eval's to say and shows in the results alone; so
+    does what is found in the blocks of `internals` (`block_pairs`), whose pairs only failed cells have themselves.
 
     Raises:
         PrunebenchError: an unknown kind.
@@ -49,9 +58,28 @@ def expected_pairs(
             *((metric, "") for metric in (*TIMED, FLOPS, COUNTED_FLOPS, INFERENCE_MEMORY)),
             *((metric, OF_DENSE) for metric in _OF_BOTH),
         ),
+        "internals": tuple(internals),
     }
     kinds = tuple(kinds)
     for kind in kinds:
         if kind not in pairs:
             raise unknown_name("kind of evaluation", kind, pairs)
     return {kind: pairs[kind] for kind in kinds}
+
+
+def block_name(number: int) -> str:
+    """What a block is called in datasets, by the number it is asked for with: `block0`, `block-1` for the last."""
+    return f"block{number}"
+
+
+def block_pairs(spectra: Iterable[int], heads: Iterable[int]) -> tuple[Pair, ...]:
+    """The blocks whose singular values and whose attention heads are measured, as pairs."""
+    return (
+        *((SINGULAR_VALUE, block_name(number)) for number in spectra),
+        *((HEAD_DISTANCE, block_name(number)) for number in heads),
+    )
+
+
+def within(dataset: str, block: str) -> bool:
+    """Whether a dataset is of a block: `block0.up@0.5`, `block0:1-3` and `block0` itself are of `block0`."""
+    return re.split("[.:]", dataset, maxsplit=1)[0] == block

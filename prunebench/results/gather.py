@@ -10,7 +10,7 @@ from prunebench.files import digest_json, write_json
 from prunebench.plugins.description import Description, describe_method
 from prunebench.plugins.header import parse_variant
 from prunebench.results.cells import load_cells
-from prunebench.results.expected import Pair, expected_pairs
+from prunebench.results.expected import Pair, block_pairs, expected_pairs
 from prunebench.results.stale import stale_as_errors
 
 
@@ -69,7 +69,13 @@ def overlaps(config: Config) -> list[dict[str, str]]:
 def measured_pairs(config: Config) -> dict[str, tuple[Pair, ...]]:
     """By kind of evaluation, the (metric, dataset) pairs each cell of the config should have."""
     protocol = config.protocol_spec
-    return expected_pairs(config.evaluate, protocol.perplexity.texts, config.zeroshot_tasks, protocol.generation.prompt)
+    return expected_pairs(
+        config.evaluate,
+        protocol.perplexity.texts,
+        config.zeroshot_tasks,
+        protocol.generation.prompt,
+        block_pairs(protocol.internals.spectra, protocol.internals.heads),
+    )
 
 
 def described_methods(config: Config) -> dict[str, Description]:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from prunebench.config.schema import Kind
+from prunebench.data.calibration import load_calibration
 from prunebench.data.windows import load_windows
 from prunebench.evaluate.cell import EvaluationContext, evaluate_kind
 from prunebench.evaluate.perplexity import divergence
@@ -78,11 +79,15 @@ class EvaluateHandler:
 
     def _make_context(self, datasets: tuple[str, ...]) -> EvaluationContext:
         """What the evaluation reads beside the model; cells that lack the same datasets share it."""
-        sweep, kind = self._bench.sweep, self._kind
+        config, sweep, kind = self._bench.config, self._bench.sweep, self._kind
         windows = {text: load_windows(keys.windows_path(sweep, text)) for text in datasets if kind == "perplexity"}
         tasks = {task: Path(TASK.format(task=task)).parent for task in datasets if kind == "zeroshot"}
         dense = self._dense_on_device() if kind == "speed" else None
-        context = EvaluationContext(self._bench.config.protocol_spec, self._tokenizer, windows, tasks, dense)
+        context = EvaluationContext(config.protocol_spec, self._tokenizer, windows, tasks, dense)
+        if kind == "internals":
+            context.blocks = [keys.block_pair(name) for name in datasets]
+            if (path := keys.compared_on(config, sweep)) is not None:
+                context.calibration = load_calibration(path, config.protocol_spec.calibration.nsamples)
         if kind == "zeroshot":
             assert context.zeroshot  # made here, where trouble with the tasks is not taken for the model's
         return context

@@ -8,6 +8,7 @@ the job compares them with each record's and computes only what differs.
 import hashlib
 import json
 import math
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from prunebench.layout import CALIBRATION, MODEL, RECOVERY, TASK, WINDOWS, Sweep
 from prunebench.plugins.digest import method_digest
 from prunebench.plugins.header import parse_variant, read_header
 from prunebench.plugins.variants import recovery_settings
+from prunebench.results.expected import HEAD_DISTANCE, Pair, block_pairs
 from prunebench.results.provenance import package_version
 
 # One key entry per text, task or prompt of an evaluation: adding one leaves the others current.
@@ -67,7 +69,7 @@ def evaluation_key(config: Config, sweep: Sweep, kind: Kind, patch_sha256: str) 
     Raises:
         PrunebenchError: the model, a text's windows or a task are not there yet.
     """
-    files = {name: _dataset_digest(sweep, kind, name) for name in datasets(config, kind)}
+    files = {name: _dataset_digest(config, sweep, kind, name) for name in datasets(config, kind)}
     return {
         **_run_settings(config),
         "patch": patch_sha256,
@@ -80,16 +82,28 @@ def evaluation_key(config: Config, sweep: Sweep, kind: Kind, patch_sha256: str) 
 
 
 def datasets(config: Config, kind: Kind) -> tuple[str, ...]:
-    """The texts, tasks or prompts one kind of evaluation measures under this config, in its order.
+    """The texts, tasks, prompts or blocks one kind of evaluation measures under this config, in its order.
 
     Speed is measured on none in particular, which is one dataset without a name.
     """
     return tuple(_dataset_settings(config, kind))
 
 
+def block_pair(dataset: str) -> Pair:
+    """Metric and block of a dataset of internals."""
+    metric, _, block = dataset.partition("/")
+    return metric, block
+
+
 def calibration_path(sweep: Sweep) -> Path:
     """The calibration tokens of a sweep."""
     return Path(CALIBRATION.format(protocol=sweep.protocol, model=sweep.model, seed=sweep.seed))
+
+
+def compared_on(config: Config, sweep: Sweep) -> Path | None:
+    """The tokens that the attention heads of a sweep's cells are compared on: those of all seeds on the first's."""
+    heads = config.protocol_spec.internals.heads
+    return calibration_path(replace(sweep, seed=config.seeds[0])) if heads else None
 
 
 def recovery_path(config: Config, sweep: Sweep) -> Path | None:
@@ -206,14 +220,20 @@ def _dataset_settings(config: Config, kind: Kind) -> dict[str, Any]:
         return dict.fromkeys(config.zeroshot_tasks, settings)
     if kind == "speed":
         return {"": {**protocol.speed.model_dump(mode="json"), "threads": config.threads}}
+    if kind == "internals":
+        blocks = protocol.internals
+        pairs = block_pairs(blocks.spectra, blocks.heads)
+        return {"/".join(pair): None if pair[0] == HEAD_DISTANCE else blocks.ecdf_steps for pair in pairs}
     return {protocol.generation.prompt: protocol.generation.model_dump(mode="json")}
 
 
-def _dataset_digest(sweep: Sweep, kind: Kind, name: str) -> str:
+def _dataset_digest(config: Config, sweep: Sweep, kind: Kind, name: str) -> str:
     if kind == "perplexity":
         return ids_digest(windows_path(sweep, name))
     if kind == "zeroshot":
         return asset_digest(Path(TASK.format(task=name)))
+    if kind == "internals" and block_pair(name)[0] == HEAD_DISTANCE and (path := compared_on(config, sweep)):
+        return ids_digest(path, config.protocol_spec.calibration.nsamples)
     return ""
 
 

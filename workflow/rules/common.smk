@@ -74,6 +74,10 @@ def evaluation_data(kind):
             WINDOWS.format(text=text, **vars(Sweep.parse(wildcards.sweep)))
             for text in texts
         ]
+    if kind == "internals":
+        return (
+            lambda wildcards: keys.compared_on(RUN, Sweep.parse(wildcards.sweep)) or []
+        )
     tasks = RUN.zeroshot_tasks if kind == "zeroshot" else ()
     return [TASK.format(task=task) for task in tasks]
 

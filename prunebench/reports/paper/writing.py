@@ -24,6 +24,8 @@ _METRICS: dict[PaperMetric, Metric] = {
     "decode_tokens_per_second": Metric("Generated tokens per second", lower_is_better=False),
     "train_loss": Metric("Training loss", lower_is_better=True),
     "validation_loss": Metric("Validation loss", lower_is_better=True),
+    "singular_value": Metric("Singular value", lower_is_better=False),
+    "head_distance": Metric("Jensen-Shannon distance", lower_is_better=False),
 }
 _COUNTS: tuple[PaperMetric, ...] = ("parameters", "parameters_nonembedding", "pruned_heads")
 _PLAIN_BELOW = 1e7  # papers print perplexities of six digits in full, so ours beside them are too
