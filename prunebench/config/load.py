@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from prunebench.config.paper import TABLES_FILE, Paper, load_paper
+from prunebench.config.paper_parts import Place
 from prunebench.config.protocols import Protocol
 from prunebench.config.registry import DataRegistry, ModelSpec
 from prunebench.config.schema import Settings
@@ -14,6 +15,7 @@ from prunebench.plugins.description import describe_method
 from prunebench.plugins.header import find_methods, parse_variant, read_header
 from prunebench.plugins.loader import merge_params
 from prunebench.plugins.variants import framework_params
+from prunebench.results.expected import block_pairs, within
 
 DENSE_METHOD = "dense"
 
@@ -94,9 +96,24 @@ def _check_paper(paper: Paper, config: Config, where: str) -> None:
     named = (dataset for place in places for dataset in place.quantity.datasets)
     datasets = [*named, *paper.stand_in_data, *paper.stand_in_data.values()]
     _known("text or task", dict.fromkeys(datasets), known_data, where)
+    if "internals" in config.evaluate:
+        _check_blocks(places, config, where)
     methods = [*(place.method for place in places), *paper.stand_in_methods, *paper.stand_in_methods.values()]
     for spec in dict.fromkeys(methods):
         _check_method(spec, config.method_files, where)
+
+
+def _check_blocks(places: Iterable[Place], config: Config, where: str) -> None:
+    """A figure of a block that the protocol leaves out would stay empty without a word."""
+    settings = config.protocol_spec.internals
+    measured = block_pairs(settings.spectra, settings.heads)
+    for quantity in [place.quantity for place in places if "internals" in place.quantity.kinds]:
+        metric, dataset = quantity.metric, quantity.dataset
+        if not any(metric == known and within(dataset, block) for known, block in measured):
+            raise PrunebenchError(
+                f"{where}: {metric} of {dataset} is shown, but protocol {config.protocol!r} does not measure that "
+                "block; add it to the protocol's `internals`"
+            )
 
 
 def _written(config: Config) -> list[str]:

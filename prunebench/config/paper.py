@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from prunebench.config.paper_figures import Figure
+from prunebench.config.paper_figures import AnyFigure
 from prunebench.config.paper_parts import Claim, Place, Table
 from prunebench.config.strict import Strict, parse, read_yaml
 from prunebench.errors import PrunebenchError
@@ -38,7 +38,7 @@ class Paper(Strict):
     stand_in_methods: dict[str, str] = Field(default_factory=dict)
     stand_in_data: dict[str, str] = Field(default_factory=dict)
     tables: dict[FileName, Table] = Field(default_factory=dict)
-    figures: dict[FileName, Figure] = Field(default_factory=dict)
+    figures: dict[FileName, AnyFigure] = Field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
 
     def with_written(self, methods: Iterable[str]) -> "Paper":
@@ -47,7 +47,7 @@ class Paper(Strict):
         tables = {name: table.with_written(methods) for name, table in self.tables.items()}
         return self.model_copy(update={"tables": tables})
 
-    def parts(self) -> Iterator[Table | Figure | Claim]:
+    def parts(self) -> Iterator[Table | AnyFigure | Claim]:
         """Everything that shows numbers."""
         yield from self.tables.values()
         yield from self.figures.values()

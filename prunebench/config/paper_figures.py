@@ -1,9 +1,14 @@
-"""The figures of a paper's layout: curves over sparsity, or over any number in a method, a target or a dataset."""
+"""The figures of a paper's layout: curves over sparsity, or over any number in a method, a target or a dataset.
 
-from collections.abc import Iterator
+What kind of figure one is stands in its `kind`; without one it has curves.
+"""
 
-from pydantic import Field, model_validator
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from prunebench.config.paper_internals import EcdfFigure, GraphFigure
 from prunebench.config.paper_metrics import Accuracy, PaperMetric, Quantity
 from prunebench.config.paper_parts import Place, Reference, Token
 from prunebench.config.strict import Strict
@@ -50,6 +55,7 @@ class Figure(Strict):
         references: the published numbers.
     """
 
+    kind: Literal["curves"] = "curves"
     title: str
     caption: str
     model: str
@@ -109,3 +115,15 @@ class Figure(Strict):
             for series in panel.series:
                 for _, place in self.points(series):
                     yield place
+
+
+def _kind(figure: Any) -> str:
+    if isinstance(figure, Mapping):
+        return str(figure.get("kind", "curves"))
+    return str(getattr(figure, "kind", ""))
+
+
+AnyFigure = Annotated[
+    Annotated[Figure, Tag("curves")] | Annotated[EcdfFigure, Tag("ecdf")] | Annotated[GraphFigure, Tag("graph")],
+    Discriminator(_kind),
+]

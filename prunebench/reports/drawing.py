@@ -24,6 +24,7 @@ from prunebench.targets import Target
 # Okabe & Ito's palette for all kinds of colour vision, darkest first; grey is chance, the dense model is ink.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 GREY = "#8A8A8A"
+DASHES = ("-", "--", "-.", ":")
 STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -36,7 +37,6 @@ STYLE = {
 }
 
 _MARKERS = "os^DvP*X<>hp"
-_DASHES = ("-", "--", "-.", ":")
 _HEADINGS = {"unstructured": "unstructured sparsity", "n:m": "N:M", "structured": "structured"}
 _CEILING = 100  # times the dense perplexity: where a model is of no use any more the axis ends
 _LONGEST = 36  # characters of a name
@@ -62,7 +62,7 @@ def method_looks(shown: Iterable[Panel]) -> dict[str, Look]:
     methods = sorted({method for panel in shown for method in panel.methods} - {"random"})
     looks = {"random": Look(GREY, "x", ":")}
     for i, method in enumerate(methods):
-        dashes = _DASHES[i // len(PALETTE) % len(_DASHES)]
+        dashes = DASHES[i // len(PALETTE) % len(DASHES)]
         looks[method] = Look(PALETTE[i % len(PALETTE)], _MARKERS[i % len(_MARKERS)], dashes)
     return looks
 

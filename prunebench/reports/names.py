@@ -49,7 +49,7 @@ def paper_names(folder: Path | None, paper: Paper | None) -> PaperNames:
     if folder is None or paper is None:
         return PaperNames()
     tables = [f"{name}.{ending}" for name in (*paper.tables, "claims") for ending in ("tex", "csv")]
-    figures = [f"{name}.{ending}" for name in paper.figures for ending in ("pdf", "svg", "png")]
+    figures = [f"{name}.{ending}" for name in paper.figures for ending in ("pdf", "svg", "png", "csv")]
     files = tuple(f"reports/papers/{folder.name}/{name}" for name in (*tables, *figures, "claims.txt"))
     numbers = tuple(f"{folder}/{REFERENCE_FOLDER}/{name}" for name in paper.reference_files)
     return PaperNames(f"{folder}/{TABLES_FILE}", numbers, (f"reports/papers/{folder.name}.html",), files, files[-1:])

@@ -6,6 +6,7 @@ so nothing can be in one of them and missing in another. Light: the Snakefile im
 
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 from prunebench.errors import unknown_name
 
@@ -24,7 +25,8 @@ FLOPS, COUNTED_FLOPS, INFERENCE_MEMORY = "flops", "flops_counted", "inference_me
 OF_DENSE = "dense"
 
 # Of the evaluation of a model's internals, block by block; how many numbers a block has is the model's to say.
-SINGULAR_VALUE, HEAD_DISTANCE = "singular_value", "head_distance"
+SINGULAR_VALUE: Literal["singular_value"] = "singular_value"
+HEAD_DISTANCE: Literal["head_distance"] = "head_distance"
 
 # Metrics that are medians over repetitions: they carry intervals but no ranks.
 TIMED = (PREFILL_SPEED, DECODE_SPEED, FIRST_TOKEN, PREFILL_SPEEDUP, DECODE_SPEEDUP)

@@ -12,12 +12,12 @@ from prunebench.reports.paper.filling import fill_tables
 from prunebench.reports.paper.measured import Measured
 from prunebench.reports.paper.page import paper_page
 from prunebench.reports.paper.tex import claims_tex, table_tex
-from prunebench.reports.paper.tidy import write_claims, write_table
+from prunebench.reports.paper.tidy import write_claims, write_figure, write_table
 from prunebench.reports.source import Source
 
 
 def build_paper(folder: Path, metrics_csv: Path, provenance: Path, page: Path) -> None:
-    """Write `page`, and in the folder of its name beside it every table (`.tex`, `.csv`), figure and the claims.
+    """Write `page`, and in the folder of its name beside it all tables (`.tex`, `.csv`), figures and claims.
 
     Raises:
         PrunebenchError: the layout, a file of published numbers or the metrics cannot be read.
@@ -34,6 +34,7 @@ def build_paper(folder: Path, metrics_csv: Path, provenance: Path, page: Path) -
         write_table(filled, files / f"{filled.name}.csv")
     for plotted in figures:
         save_figure(partial(draw, source, plotted), files, plotted.name)
+        write_figure(plotted, files / f"{plotted.name}.csv")
     write_claims(verdicts, files / "claims.csv")
     write_text(files / "claims.tex", claims_tex(verdicts))
     write_text(files / "claims.txt", describe(paper.title, verdicts) + "\n")

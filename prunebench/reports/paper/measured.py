@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from math import inf, log
 from statistics import fmean
 
-from prunebench.config.paper_metrics import Quantity
+from prunebench.config.paper_metrics import PaperMetric, Quantity
 from prunebench.reports.panels import DENSE_METHOD
 from prunebench.reports.source import Source
 from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY, SCORED
@@ -93,6 +93,14 @@ class Measured:
             return Value(status=status, reason=reason)
         complete = [number for number in numbers if number is not None]
         return Value(fmean(complete) if len(complete) == len(numbers) else None, "", status, reason)
+
+    def under(self, model: str, method: str, target: str, metric: PaperMetric, prefix: str) -> dict[str, Value]:
+        """What the run has of a metric on every dataset that begins with `prefix`, by the rest of its name."""
+        cell = model, method, target
+        names = dict.fromkeys(
+            row[1] for row in self._rows.get(cell, []) if row[0] == metric and row[1].startswith(prefix)
+        )
+        return {name.removeprefix(prefix): self._recorded(cell, Quantity(metric, name)) for name in names}
 
     def reason(self, method: str) -> str:
         """Why a method failed, in the words of its worst cell; empty if none failed."""

@@ -11,8 +11,9 @@ from prunebench.config.paper import Paper
 from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS
 from prunebench.reports.figures import svg_element
 from prunebench.reports.paper.claims import FAILS, HOLDS, TIED, UNKNOWN, Verdict
-from prunebench.reports.paper.drawing import Plotted, draw
+from prunebench.reports.paper.drawing import draw
 from prunebench.reports.paper.filling import Filled
+from prunebench.reports.paper.framing import Plotted
 from prunebench.reports.paper.tex import remarks
 from prunebench.reports.paper.writing import how_shown, write_cell
 from prunebench.reports.source import Source

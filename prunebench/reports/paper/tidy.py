@@ -1,4 +1,4 @@
-"""A paper's tables and claims as tidy CSV files: one line per cell, one per claim, model and target."""
+"""A paper's tables, figures and claims as tidy CSV files: a line per cell, point, and claim of a model and target."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 from prunebench.files import replacing
 from prunebench.reports.paper.claims import Verdict
 from prunebench.reports.paper.filling import Filled
+from prunebench.reports.paper.framing import Plotted
 
 _CELL = (
     "row", "column", "model", "shown_model", "method", "shown_method", "target", "metric", "dataset", "shown_dataset",
@@ -33,6 +34,11 @@ def write_table(filled: Filled, path: Path) -> None:
                 cell.published or "", difference, cell.ours.status, cell.ours.reason,
             ))  # fmt: skip
     _write(path, _CELL, lines)
+
+
+def write_figure(plotted: Plotted, path: Path) -> None:
+    """The numbers that are drawn."""
+    _write(path, plotted.header, plotted.lines)
 
 
 def write_claims(verdicts: Sequence[Verdict], path: Path) -> None:

@@ -14,7 +14,8 @@ from prunebench.config.standins import needed_cells
 from prunebench.errors import PrunebenchError
 from prunebench.reports.paper.build import build_paper
 from prunebench.reports.paper.claims import Verdict, judge_claims
-from prunebench.reports.paper.drawing import Plotted, draw, plot_figures
+from prunebench.reports.paper.curves import PlottedCurves
+from prunebench.reports.paper.drawing import draw, plot_figures
 from prunebench.reports.paper.measured import Measured
 from prunebench.reports.paper.published import read_published
 from prunebench.reports.source import Source
@@ -127,7 +128,7 @@ def test_the_dense_model_is_compared_at_every_target(tmp_path: Path) -> None:
     assert (verdict.word, verdict.in_paper) == ("holds", "holds")
 
 
-def plotted(tmp_path: Path) -> tuple[Plotted, Plotted, Source]:
+def plotted(tmp_path: Path) -> tuple[PlottedCurves, PlottedCurves, Source]:
     folder = write_paper(tmp_path / "small", LAYOUT, PUBLISHED)
     source = Source.read(*write_run(tmp_path, ROWS))
     samples, losses = plot_figures(load_paper(folder), folder, Measured(source))

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from prunebench.config.paper import load_paper
-from prunebench.reports.paper.drawing import Plotted, draw, plot_figures
+from prunebench.reports.paper.curves import PlottedCurves
+from prunebench.reports.paper.drawing import draw, plot_figures
 from prunebench.reports.paper.measured import Measured
 from prunebench.reports.source import Source
 from tests.reports.paper.small import write_paper, write_run
@@ -19,12 +20,12 @@ def source(tmp_path: Path) -> Source:
 
 
 @pytest.fixture
-def plotted(tmp_path: Path, source: Source) -> Plotted:
+def plotted(tmp_path: Path, source: Source) -> PlottedCurves:
     folder = write_paper(tmp_path / "small")
     return plot_figures(load_paper(folder), folder, Measured(source))[0]
 
 
-def test_the_published_curve_is_dashed_beside_ours_on_a_log_axis(plotted: Plotted, source: Source) -> None:
+def test_the_published_curve_is_dashed_beside_ours_on_a_log_axis(plotted: PlottedCurves, source: Source) -> None:
     (axes,) = draw(source, plotted).axes
     ours, published = axes.get_lines()
     assert (list(ours.get_xdata()), list(ours.get_ydata())) == ([50, 70], [25.0, 3e8])
@@ -35,7 +36,7 @@ def test_the_published_curve_is_dashed_beside_ours_on_a_log_axis(plotted: Plotte
 
 
 @pytest.mark.parametrize("absurd", [1e12, inf])
-def test_an_absurd_perplexity_is_drawn_at_the_edge(absurd: float, plotted: Plotted, source: Source) -> None:
+def test_an_absurd_perplexity_is_drawn_at_the_edge(absurd: float, plotted: PlottedCurves, source: Source) -> None:
     ((curve,),) = plotted.panels
     changed = replace(plotted, panels=((replace(curve, ours=[25.0, absurd]),),))
     (axes,) = draw(source, changed).axes
@@ -45,7 +46,7 @@ def test_an_absurd_perplexity_is_drawn_at_the_edge(absurd: float, plotted: Plott
     assert "cut" in axes.get_ylabel()
 
 
-def test_levels_without_a_number_are_nan(plotted: Plotted) -> None:
+def test_levels_without_a_number_are_nan(plotted: PlottedCurves) -> None:
     ((curve,),) = plotted.panels
     assert isnan(curve.published[1])  # NA in the paper
     assert plotted.has_published
