@@ -13,8 +13,8 @@ METHOD = {
     "family": "structured",
     "origin": "human",
     "patterns": ["structured"],
-    "share_of": "pruned",
     "cite": "sengupta2025prunenet",
+    "units": {"share_of": "pruned"},
     "params": {
         "mode": "stochastic",
         "state": "ffn1",

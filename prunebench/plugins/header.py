@@ -71,10 +71,8 @@ class Header(BaseModel):
         needs: the input statistics the engine gathers for it.
         group: within which weights compete; what `score` is selected in, what the contract checks. In
             `outputs` and `inputs` whole rows and whole columns of a weight (out, in) compete.
-        units: how the framework uses the scores of `score_units` unless a variant says otherwise.
-        share_of: of whole-model methods that return which units they kept, what a structured target is a share of: the
-            weights of `all` linears in decoder blocks, as for other methods, or only those of the `pruned` kinds of
-            modules, attention or MLP.
+        units: how the framework uses the scores of `score_units` unless a variant says otherwise; of a `prune_model`
+            that returns which units it kept, only what its target is a share of.
         cite: BibTeX key.
         params: hyper-parameters with their defaults, overridden by variants such as `name@param=value`.
         kind: which of `score`, `prune_layer`, `score_units`, `prune_model` the file defines.
@@ -90,7 +88,6 @@ class Header(BaseModel):
     needs: list[Need] = []
     group: Group | None = None
     units: UnitSettings | None = None
-    share_of: Literal["all", "pruned"] = "all"
     cite: str = ""
     params: dict[str, Value] = {}
     kind: Kind
@@ -159,10 +156,10 @@ def read_header(path: Path) -> Header:
         _fail(path, node, f"score() needs METHOD['group'], one of {', '.join(_CHOICES['group'])}")
     if kind == "units" and header.patterns != ["structured"]:
         _fail(path, node, "score_units() removes whole units: METHOD['patterns'] is ['structured']")
-    if kind != "units" and header.units is not None:
-        _fail(path, node, "METHOD['units'] is for methods that define score_units()")
-    if kind != "model" and header.share_of != "all":
-        _fail(path, node, "METHOD['share_of'] is for methods that define prune_model()")
+    if kind not in ("units", "model") and header.units is not None:
+        _fail(path, node, "METHOD['units'] is for methods that define score_units() or prune_model()")
+    if kind == "model" and header.units and header.units.model_fields_set != {"share_of"}:
+        _fail(path, node, "METHOD['units'] of a method that defines prune_model() says share_of and nothing else")
     _check_signature(path, function, kind, header.params)
     if header.origin == "human" and is_generated(path):
         return header.model_copy(update={"origin": "llm"})  # whatever a machine says of itself

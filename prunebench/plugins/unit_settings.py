@@ -23,6 +23,9 @@ class UnitSettings(BaseModel):
             meets the share of attention.
         blocks: `all`, or the first block and the one after the last, as numbers (`4-30`) or as shares of the depth
             (`0.125-0.9375`), as LLM-Pruner and others leave the outer blocks alone.
+        share_of: what a target is a share of: the weights of `all` linears in decoder blocks, or only of the `pruned`
+            modules, those that `only` and `blocks` leave. A whole-model method's default is the only one of these
+            settings that it may have; there `pruned` are the modules of the kinds that have lost units.
         statistics: what a block's inputs are gathered from: the blocks before it as they are by then (`pruned`) or
             as they were (`dense`).
         compensation: `bias` adds to the exit's bias what the removed units gave it on average; `least_squares`
@@ -39,6 +42,7 @@ class UnitSettings(BaseModel):
     attention: float | None = Field(default=None, ge=0, lt=1)
     tau: float | None = Field(default=None, gt=0)
     blocks: str = "all"
+    share_of: Literal["all", "pruned"] = "all"
     statistics: Literal["pruned", "dense"] = "pruned"
     compensation: Literal["none", "bias", "least_squares", "two_step"] = "none"
     ridge: float = Field(default=0.1, ge=0)

@@ -39,7 +39,8 @@ class FrameworkParams:
         nsamples: calibration samples, None for the protocol's number.
         only: prune just the linears whose name ends in one of these; empty for all.
         allocation: how the blocks share the sparsity.
-        units: what is done with the scores of units; `only` and `allocation` above are not for such methods.
+        units: what is done with the scores of units, and what their targets mean; `only` and `allocation` above are
+            not for such methods.
         data: whether the calibration is the protocol's text, or as much that the dense model writes itself.
         recovery: the fine-tuning that follows the pruning, if any.
     """
@@ -81,7 +82,8 @@ def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> 
     if allocation is not None and allocation not in ALLOCATIONS:
         raise unknown_name("allocation", str(allocation), ALLOCATIONS, f"method {spec!r}")
     chosen = next((known for known in ALLOCATIONS if known == allocation), ALLOCATIONS[0])
-    return FrameworkParams(nsamples, names, chosen, data=source, recovery=recovery)
+    units = header.units or UnitSettings()  # of whole-model methods, what their targets mean
+    return FrameworkParams(nsamples, names, chosen, units, source, recovery)
 
 
 def recovery_settings(spec: str, values: Mapping[str, Value]) -> Recovery | None:

@@ -46,8 +46,8 @@ def prune_units(
     """Remove units from `model`, in place; the arguments are those of `prune_cell`.
 
     The target is a share of the weights, without biases, of all linears in decoder blocks, whichever modules and
-    blocks are to lose units. With the global allocation, scores come from a pass over the dense model, and the data
-    runs a second time only if there is something to compensate.
+    blocks are to lose units, or with `share_of=pruned` of these modules only. With the global allocation, scores come
+    from a pass over the dense model, and the data runs a second time only if there is something to compensate.
 
     Returns:
         (units,) bool, True = kept, for every depth-2 module by name.
@@ -58,8 +58,9 @@ def prune_units(
     """
     settings = method.framework.units
     blocks = unit_modules(model)
-    chosen = _chosen(blocks, settings)
-    budget = target.sparsity * sum(module.units * module.unit_weights for block in blocks for module in block)
+    chosen = chosen_modules(blocks, settings)
+    whole = chosen.values() if settings.share_of == "pruned" else blocks
+    budget = target.sparsity * sum(module.units * module.unit_weights for block in whole for module in block)
     score = _Scorer(method, target, _gradients(model, method, calibration, device, facts), seed, note)
     needs: list[str] = [need for need in method.header.needs if need != "gradients"]
     repair_needs = _COMPENSATION_NEEDS[settings.compensation]
@@ -109,8 +110,12 @@ def prune_units(
     return every | {name: ~units for name, units in gone.items()}
 
 
-def _chosen(blocks: Sequence[Sequence[UnitModule]], settings: UnitSettings) -> dict[int, list[UnitModule]]:
-    """The modules that may lose units, by the number of their block."""
+def chosen_modules(blocks: Sequence[Sequence[UnitModule]], settings: UnitSettings) -> dict[int, list[UnitModule]]:
+    """The modules that may lose units, by the number of their block.
+
+    Raises:
+        NotApplicable: the range of blocks leaves none.
+    """
     chosen = {
         index: [module for module in blocks[index] if settings.only in ("all", module.kind)]
         for index in settings.block_range(len(blocks))
@@ -118,6 +123,23 @@ def _chosen(blocks: Sequence[Sequence[UnitModule]], settings: UnitSettings) -> d
     if not chosen:
         raise NotApplicable(f"blocks={settings.blocks} leaves none of the {len(blocks)} blocks to be pruned")
     return chosen
+
+
+def modules_of_target(dense: nn.Module, method: Method, kept: Mapping[str, Tensor]) -> set[str]:
+    """The names of the modules whose weights the target is a share of; none for those of all decoder blocks.
+
+    Args:
+        kept: (units,) bool by module; of a whole-model method, all that is known about where it may remove units.
+    """
+    settings = method.framework.units
+    if settings.share_of == "all" or not kept:
+        return set()
+    blocks = unit_modules(dense)
+    if method.kind == "units":
+        return {module.name for block in chosen_modules(blocks, settings).values() for module in block}
+    modules = [module for block in blocks for module in block]
+    kinds = {module.kind for module in modules if not kept[module.name].all()}
+    return {module.name for module in modules if module.kind in kinds}
 
 
 def _gradients(

@@ -1,6 +1,6 @@
 """The contract of structured pruning, checked on the finished model: what is gone, and that the rest is as it was."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -21,14 +21,14 @@ def verify_structured(
     target: Target,
     kept: Mapping[str, Tensor],
     compensation: str,
-    share_of: str = "all",
+    share_of: Collection[str] = (),
 ) -> Sparsity:
     """Compare the smaller model with the dense one and measure what is gone.
 
     Args:
         kept: (units,) bool for every depth-2 module by name. Empty for a method that changed the model as it liked,
             which is held to `verify_whole` and, less closely, to the target.
-        share_of: `pruned`: the target is a share of the modules of those kinds that have lost units.
+        share_of: the modules whose weights the target is a share of, by name; empty for all linears in decoder blocks.
         compensation: `bias` may have changed the biases of the exits, `least_squares` their weights, and `two_step`
             every weight of the modules, even of one that lost nothing: what it reads is no longer what it was.
 
@@ -57,11 +57,9 @@ def verify_structured(
         lost = {module.kind for module in modules if not kept[module.name].all()}
         finest = [min(m.unit_weights for m in block if not lost or m.kind in lost) for block in blocks]
         slack = sum(finest) / sum(before)
-        if share_of == "pruned":
-            touched = [module for module in modules if module.kind in lost]
-            wanted *= sum(module.units * module.unit_weights for module in touched) / sum(before)
-            # One unit of each module.
-            slack = max(slack, sum(module.unit_weights for module in touched) / sum(before))
+        if share_of:
+            whole = [module for module in modules if module.name in share_of]
+            wanted *= sum(module.units * module.unit_weights for module in whole) / sum(before)
     measured = 1 - sum(now) / sum(before)
     if abs(measured - wanted) > slack:
         raise ContractError(
@@ -74,7 +72,7 @@ def verify_structured(
         newly=measured,
         # A method that drops whole blocks leaves none to compare with.
         blocks=[1 - n / b for n, b in zip(now, before, strict=True)] if len(now) == len(before) else [],
-        size=measured_size(dense, pruned),
+        size=measured_size(dense, pruned).model_copy(update={"pruned_heads": _pruned_heads(dense, kept)}),
     )
 
 
@@ -104,6 +102,13 @@ def measured_size(dense: nn.Module, pruned: nn.Module) -> Size:
         dense_parameters=sum(parameter.numel() for parameter in dense.parameters()),
         dense_embeddings=_embeddings(dense),
     )
+
+
+def _pruned_heads(dense: nn.Module, kept: Mapping[str, Tensor]) -> int | None:
+    if not kept:
+        return None
+    attention = [module for block in unit_modules(dense) for module in block if module.kind == "attention"]
+    return sum(int((~kept[module.name]).sum()) * module.heads_per_unit for module in attention)
 
 
 def _embeddings(model: nn.Module) -> int:

@@ -98,7 +98,7 @@ def _sizes(results: Iterable[CellResult]) -> dict[tuple[str, str], Size]:
     """By protocol and model, the size of the dense model, which the records of its smaller versions know."""
     return {
         (result.sweep.protocol, result.sweep.model): size.model_copy(
-            update={"parameters": size.dense_parameters, "embeddings": size.dense_embeddings}
+            update={"parameters": size.dense_parameters, "embeddings": size.dense_embeddings, "pruned_heads": 0}
         )
         for result in results
         if result.prune.sparsity and (size := result.prune.sparsity.size)
@@ -113,6 +113,7 @@ def _prune_rows(result: CellResult, cell: Row, dense: Size | None) -> list[Row]:
         ("parameters", "", float(size.parameters)),
         ("effective_sparsity", "", size.effective),
         ("effective_sparsity", "without embeddings", size.effective_without_embeddings),
+        *([] if size.pruned_heads is None else [("pruned_heads", "", float(size.pruned_heads))]),
     ] if size else []  # fmt: skip
     return [
         *(cell.measured(*measured, outcome) for measured in smaller),

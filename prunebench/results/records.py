@@ -56,12 +56,16 @@ class Cost(_Record):
 
 
 class Size(_Record):
-    """Parameters, tied ones counted once; `embeddings` are the tables of tokens and positions, and an untied head."""
+    """Parameters, tied ones counted once; `embeddings` are the tables of tokens and positions, and an untied head.
+
+    `pruned_heads` counts the query heads that are gone, where it is known which units are.
+    """
 
     parameters: int
     embeddings: int
     dense_parameters: int
     dense_embeddings: int
+    pruned_heads: int | None = None
 
     @property
     def effective(self) -> float:

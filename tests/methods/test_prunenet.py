@@ -118,7 +118,7 @@ def test_a_model_without_gates_has_none_to_look_at():
 
 
 BODY = """
-METHOD = {"title": "T", "family": "test", "patterns": ["structured"], "share_of": "pruned"}
+METHOD = {"title": "T", "family": "test", "patterns": ["structured"], "units": {"share_of": "pruned"}}
 import torch
 def prune_model(model, calibration, target):
     from prunebench.models.units import unit_modules

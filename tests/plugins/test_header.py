@@ -40,7 +40,7 @@ def test_a_good_header_is_read_with_its_defaults(tmp_path: Path) -> None:
     assert header.model_dump() == {
         "title": "Good", "family": "unstructured", "origin": "human", "patterns": ["unstructured", "n:m"],
         "needs": ["gram"], "group": "row", "cite": "", "params": {"alpha": 0.5}, "kind": "score",
-        "published": None, "units": None, "share_of": "all",
+        "published": None, "units": None,
     }  # fmt: skip
 
 
@@ -92,7 +92,8 @@ def test_defaults_for_units_are_read(tmp_path: Path) -> None:
         ('"structured"]', '"unstructured"]', r"good.py:1: score_units\(\) removes whole units"),
         ('"global"', '"globl"', r"good.py:5: METHOD\['units'\]: input should be 'uniform', 'global' or 'similarity'"),
         ('"allocation"', '"alocation"', r"good.py:5: METHOD\['units'\]: extra inputs are not permitted"),
-        ("score_units(module, inputs, module_inputs)", "prune_model(a, b, c)", r"'units'\] is for methods"),
+        ("score_units(module, inputs, module_inputs)", "prune_layer(a, b, c)", r"'units'\] is for methods"),
+        ("score_units(module, inputs, module_inputs)", "prune_model(a, b, c)", "says share_of and nothing else"),
         ("module_inputs", "module_input", r"did you mean 'module_inputs'"),
         ('"family"', '"params": {"blocks": 3},\n    "family"', r"METHOD\['params'\] cannot hold 'blocks'"),
     ],

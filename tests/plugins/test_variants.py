@@ -73,6 +73,8 @@ def test_units_have_settings_of_their_own() -> None:
         only="mlp", ridge=1.0, compensation="least_squares"
     )
     assert units("mag_sp@attention=0.25,blocks=4-30") == UnitSettings(attention=0.25, blocks="4-30")
+    assert units("mag_sp@only=attention,share_of=pruned") == UnitSettings(only="attention", share_of="pruned")
+    assert units("prunenet@mode=random") == UnitSettings(share_of="pruned")
     assert framework("mag_sp@nsamples=4").nsamples == 4
 
 
@@ -105,6 +107,8 @@ def test_ranges_of_blocks_are_numbers_or_shares_of_the_depth(blocks: str, depth:
         ("mag_sp@nsamples=0", "nsamples is a number of calibration sequences"),
         ("wanda@compensation=bias", "compensation is for methods that define score_units"),
         ("sparsegpt@blocks=4-30", "blocks is for methods that define score_units"),
+        ("mag_sp@share_of=half", "share_of=half: input should be 'all' or 'pruned'"),
+        ("prunenet@share_of=all", "share_of is for methods that define score_units"),
     ],
 )
 def test_settings_of_units_that_make_no_sense_are_refused(spec: str, message: str) -> None:

@@ -97,6 +97,36 @@ def test_only_the_chosen_blocks_and_modules_lose_units():
     assert {channels for _, channels in left(cell(dense, "random_units@only=attention", "s20").model)} == {96}
 
 
+@pytest.mark.parametrize("allocation", ["uniform", "global", "similarity"])
+def test_a_target_can_be_a_share_of_the_modules_that_lose_units(allocation):
+    dense = tiny_model("gpt2")  # 3 blocks of 4 heads and 256 channels
+    spec = f"greedy_output@allocation={allocation},share_of=pruned"
+    heads = cell(dense, f"{spec},only=attention", "s25")
+    assert sum(before[0] - now[0] for before, now in zip(left(dense), left(heads.model), strict=True)) == 3
+    assert {channels for _, channels in left(heads.model)} == {256}
+    attention = 4 * 64 * 64 / (4 * 64 * 64 + 2 * 64 * 256)
+    assert [heads.sparsity.target, heads.sparsity.measured] == pytest.approx([0.25 * attention] * 2)
+    assert heads.sparsity.size.pruned_heads == 3
+    one_block = cell(dense, f"{spec},blocks=1-2", "s30")
+    assert one_block.sparsity.target == pytest.approx(0.1)
+    assert one_block.sparsity.measured == pytest.approx(0.1, abs=0.003)
+    assert left(one_block.model)[0] == left(one_block.model)[2] == (4, 256)
+
+
+def test_a_share_of_the_pruned_modules_is_verified_as_such(monkeypatch):
+    monkeypatch.setattr("prunebench.prune.cell.modules_of_target", lambda *args: set())
+    with pytest.raises(ContractError, match=r"8\.33% of the weights .* target s25 asks for 25%"):
+        cell(tiny_model("gpt2"), "random_units@only=attention,share_of=pruned", "s25")
+
+
+def test_a_threshold_that_takes_another_share_of_the_heads_does_not_apply():
+    spec = "greedy_output@only=attention,share_of=pruned,tau"
+    with pytest.raises(NotApplicable, match=r"s25 asks for \d+ weights fewer, whole units make it 0"):
+        cell(tiny_model("gpt2"), f"{spec}=1e-9", "s25")
+    with pytest.raises(NotApplicable, match=r"s25 asks for \d+ weights fewer"):
+        cell(tiny_model("gpt2"), f"{spec}=9.0", "s25")  # all but the last head of each block
+
+
 def test_what_is_left_of_the_model_must_be_enough_for_the_target():
     with pytest.raises(NotApplicable, match=r"s50 asks for 46080 weights fewer, whole units make it 24384"):
         cell(tiny_model("llama"), "random_units@blocks=1-2", "s50")

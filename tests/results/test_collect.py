@@ -236,7 +236,7 @@ def test_a_model_that_became_smaller_has_its_size(tmp_path):
     run = make_run(tmp_path, methods=("dense", "wanda"), targets=("s20",), models=("opt-tiny",))
     path = tmp_path / run.cells[-1].sweep.prune_record("s20")
     record = load_record(path, PruneRecord)
-    size = Size(parameters=900, embeddings=100, dense_parameters=1000, dense_embeddings=100)
+    size = Size(parameters=900, embeddings=100, dense_parameters=1000, dense_embeddings=100, pruned_heads=3)
     save_record(path, record.model_copy(update={"sparsity": record.sparsity.model_copy(update={"size": size})}))
     assert load_record(path, PruneRecord).sparsity.size == size
     frame = run.collect()
@@ -244,7 +244,9 @@ def test_a_model_that_became_smaller_has_its_size(tmp_path):
     assert found["parameters", ""] == 900
     assert found["effective_sparsity", ""] == pytest.approx(0.1)
     assert found["effective_sparsity", "without embeddings"] == pytest.approx(1 / 9)
+    assert found["pruned_heads", ""] == 3
     assert one(frame, method="dense", metric="parameters")["value"] == 1000
+    assert one(frame, method="dense", metric="pruned_heads")["value"] == 0
     assert set(pick(frame, method="dense", metric="effective_sparsity")["value"]) == {0}
 
 
