@@ -53,10 +53,15 @@ CONFIGS = {
 CONFIGS["gemma3_text"]["num_hidden_layers"] = 4
 
 
-def tiny_model(model_type: str, seed: int = 0, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
-    """A random model in eval mode; its biases and norms are random too, so that none is trivially zero or one."""
+def tiny_model(
+    model_type: str, seed: int = 0, dtype: torch.dtype = torch.float32, **config: object
+) -> PreTrainedModel:
+    """A random model in eval mode; its biases and norms are random too, so that none is trivially zero or one.
+
+    config: what is to be other than in `CONFIGS`.
+    """
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(model_type, **CONFIGS[model_type]))
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(model_type, **(CONFIGS[model_type] | config)))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 1:

@@ -69,6 +69,25 @@ def test_removing_is_silencing(model_type, attention):
     assert sum(p.numel() for p in removed.parameters()) < 0.85 * sum(p.numel() for p in model.parameters())
 
 
+# Elsewhere there are as many groups as queries in a group, and all heads together are as wide as the hidden states:
+# here one cannot stand in for the other.
+UNLIKE = {"num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 16}
+
+
+@pytest.mark.parametrize("config", [UNLIKE, UNLIKE | {"num_key_value_heads": 4}, UNLIKE | {"num_key_value_heads": 1}])
+@pytest.mark.parametrize("model_type", [name for name in ARCHITECTURES if name not in ("opt", "gpt2", "gpt_neox")])
+def test_removing_is_silencing_however_heads_are_grouped(model_type, config):
+    model, ids = tiny_model(model_type, **config), random_ids()
+    gone = chosen(model)
+    attention = unit_modules(model)[0][0]
+    assert (attention.units, attention.heads_per_unit) == (config["num_key_value_heads"], 8 // attention.units)
+    removed = without(model, gone, remove_units)
+    wanted = silenced_by_hooks(model, gone)(ids).logits
+    torch.testing.assert_close(without(model, gone, zero_units)(ids).logits, wanted, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(removed(ids).logits, wanted, rtol=1e-5, atol=1e-5)
+    assert (model(ids).logits - wanted).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("model_type", ARCHITECTURES)
 def test_one_head_alone_can_be_left(model_type):
     model, ids = tiny_model(model_type), random_ids()
