@@ -53,9 +53,7 @@ CONFIGS = {
 CONFIGS["gemma3_text"]["num_hidden_layers"] = 4
 
 
-def tiny_model(
-    model_type: str, seed: int = 0, dtype: torch.dtype = torch.float32, **config: object
-) -> PreTrainedModel:
+def tiny_model(model_type: str, seed: int = 0, dtype: torch.dtype = torch.float32, **config: object) -> PreTrainedModel:
     """A random model in eval mode; its biases and norms are random too, so that none is trivially zero or one.
 
     config: what is to be other than in `CONFIGS`.
