@@ -1,7 +1,8 @@
 """Two copies of a model go through the calibration data side by side: as it was, and as it has become by then."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -43,35 +44,44 @@ class BlockPair:
     def grams(self, linears: Sequence[LinearView]) -> dict[str, PairedGrams]:
         """What linears that read the same tensor read in both, by name; of those, one is listened to."""
         name = self._names[linears[0].name]
-        heard: dict[str, Tensor] = {}
-        hooks = [
-            block.get_submodule(name).register_forward_pre_hook(
-                lambda _, args, which=which: heard.__setitem__(which, args[0].reshape(-1, args[0].shape[-1]).float())
-            )
-            for which, block in (("dense", self.dense), ("now", self._block))
-        ]
         sums: list[Tensor] = []
-        try:
-            for states, call in zip(self._states, self._calls, strict=True):
-                call.run(self.dense, states.dense)
-                call.run(self._block, states.now)
-                x, z = heard["dense"], heard["now"]
-                products = [z.T @ z, z.T @ x, x.T @ x]
-                sums = [a + b for a, b in zip(sums, products, strict=True)] if sums else products
-        finally:
-            for hook in hooks:
-                hook.remove()
+        for states, call in zip(self._states, self._calls, strict=True):
+            x, z = _read(self.dense, name, call, states.dense), _read(self._block, name, call, states.now)
+            products = [z.T @ z, z.T @ x, x.T @ x]
+            sums = [a + b for a, b in zip(sums, products, strict=True)] if sums else products
         return {view.name: PairedGrams(*sums) for view in linears}
 
-    def statistics(self, needs: Sequence[str]) -> dict[str, InputStatistics]:
-        """Of every linear's input in the block as it is now, by name."""
+    def statistics(self, needs: Sequence[str], linears: Collection[str]) -> dict[str, InputStatistics]:
+        """Of the inputs of some linears in the block as it is now, by name; what reads the same comes with them."""
         hidden = [states.now for states in self._states]
-        return gather(self._block, self._groups, self._calls, hidden, needs, False)[0]
+        groups = [group for group in self._groups if any(view.name in linears for view in group)]
+        return gather(self._block, groups, self._calls, hidden, needs, False)[0]
 
     def advance(self) -> None:
         """Both go on to the next block."""
         for states, call in zip(self._states, self._calls, strict=True):
             states.dense, states.now = call.run(self.dense, states.dense), call.run(self._block, states.now)
+
+
+class _Heard(Exception):
+    """Ends the forward of a block: what was to be heard was."""
+
+
+def _read(block: nn.Module, name: str, call: BlockCall, states: Tensor) -> Tensor:
+    """What one linear of a block reads (batch * tokens, in), fp32; nothing after it is computed."""
+    heard: list[Tensor] = []
+
+    def hear(_: nn.Module, args: tuple[Tensor, ...]) -> None:
+        heard.append(args[0].reshape(-1, args[0].shape[-1]).float())
+        raise _Heard
+
+    hook = block.get_submodule(name).register_forward_pre_hook(hear)
+    try:
+        with suppress(_Heard):
+            call.run(block, states)
+    finally:
+        hook.remove()
+    return heard[0]
 
 
 @dataclass

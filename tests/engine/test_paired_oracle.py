@@ -32,7 +32,7 @@ def test_grams_are_of_the_dense_model_and_of_the_changed_one(model_type):
         for view in [view for group in groups[index] for view in group]:
             view.weight.mul_(1.1)  # a change in the middle of a block reaches the linears after it
             found.append(pair.grams([view]))
-        norms.append(pair.statistics(["gram"]))
+        norms.append(pair.statistics(["gram"], [groups[index][-1][0].name]))
 
     visit_pairs(model, ids, visit, torch.device("cpu"), lambda done, total: None)
     before, after = read_by_all(dense, ids), read_by_all(model, ids)
@@ -42,7 +42,8 @@ def test_grams_are_of_the_dense_model_and_of_the_changed_one(model_type):
         X, Z = before[name], after[name]
         for gram, wanted in ((grams.dense, X.T @ X), (grams.cross, Z.T @ X), (grams.now, Z.T @ Z)):
             torch.testing.assert_close(gram, wanted, rtol=2e-3, atol=2e-3 * wanted.abs().max().item())
-    for statistics in norms:
+    for index, statistics in enumerate(norms):
+        assert statistics.keys() == {view.name for view in groups[index][-1]}
         for name, inputs in statistics.items():
             wanted = after[name].T @ after[name]
             torch.testing.assert_close(inputs.gram, wanted, rtol=2e-3, atol=2e-3 * wanted.abs().max().item())
