@@ -183,6 +183,8 @@ def test_each_text_has_an_entry_of_its_own(project: Project) -> None:
     [
         ("generation", {"generation": {"prompt": "Once", "max_new_tokens": 3}}),
         ("speed", {"speed": {"repetitions": 21}}),
+        ("internals", {"internals": {"heads": [1]}}),
+        ("internals", {"internals": {"ecdf_steps": 3}}),
     ],
 )
 def test_settings_of_one_kind_leave_the_others_alone(project: Project, changed: str, settings: dict[str, Any]) -> None:

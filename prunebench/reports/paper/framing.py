@@ -45,10 +45,10 @@ class Frame:
     asked: str
     shown: str
 
-    def empty(self, source: Source, panels: int, sharey: bool = True) -> tuple[Drawing, list[Axes]]:
-        """A figure with its title and so many sets of axes, one beside the other."""
-        drawing = Drawing(figsize=(2.2 + 3.4 * panels, 3.6), layout="constrained")
-        axes = drawing.subplots(1, panels, sharey=sharey, squeeze=False)[0]
+    def empty(self, source: Source, panels: int, legend: bool = True) -> tuple[Drawing, list[Axes]]:
+        """A figure with its title, so many sets of axes, one beside the other, and room for a legend."""
+        drawing = Drawing(figsize=(2.2 * legend + 3.4 * panels, 3.6), layout="constrained")
+        axes = drawing.subplots(1, panels, sharey=True, squeeze=False)[0]
         drawing.suptitle(literal(f"{self.title}\n{self._model(source)}"), fontsize=10)
         return drawing, list(axes)
 
