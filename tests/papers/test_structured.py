@@ -6,27 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from prunebench.config import load as loading
 from prunebench.config.grid import expand
-from prunebench.config.load import load_config
 from prunebench.config.paper import load_paper
 from prunebench.config.standins import needed_cells
-from prunebench.config.strict import read_yaml
-from prunebench.plugins.header import parse_variant
+from prunebench.plugins.header import parse_variant, read_header
+from prunebench.plugins.unit_settings import UnitSettings
 from prunebench.reports.paper.build import build_paper
 from prunebench.reports.paper.claims import judge_claims
 from prunebench.reports.paper.measured import Value
-from tests.papers.shipped import ROOT, UNFINISHED, load_shipped
+from tests.papers.shipped import ROOT, STRUCTURED, load_shipped
 from tests.papers.test_reference import COUNTS
 from tests.reports.paper.small import write_run
 
 METHODS = {
-    "dense", "random_sp", "l1_sp", "l2_sp", "wanda_sp", "llm_pruner", "flap", "greedy_output", "prunenet", "slicegpt",
-    "shortgpt", "laco", "svd_llm", "asvd",
+    "dense", "random_units", "magnitude_units", "wanda_sp", "llm_pruner", "flap", "greedy_output", "prunenet",
+    "slicegpt", "shortgpt", "laco", "svd_llm", "asvd",
 }  # fmt: skip
 CONFIGS = [
     path.relative_to(ROOT)
-    for paper in UNFINISHED
+    for paper in STRUCTURED
     for path in sorted((ROOT / "papers" / paper).glob("*.yaml"))
     if path.name != "tables.yaml"
 ]
@@ -44,19 +42,48 @@ def test_the_grid_has_every_method_of_the_config(config: Path) -> None:
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_all_but_the_methods_is_there(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models, tasks, texts, protocols and targets, before the methods are."""
-    monkeypatch.setattr(loading, "_check_method", lambda *args: None)
-    run = load_config(read_yaml(config))
+def test_every_model_and_target_of_the_config_is_shown(config: Path) -> None:
+    run = load_shipped(config)
     assert run.paper_layout is not None
     needed = needed_cells(run.paper_layout, run.models, run.methods)
-    assert {method for _, method, _ in needed} == {*run.methods}
     assert {model for model, _, _ in needed} == {*run.models}
     targets = {target for _, _, target in needed} - {"u00"}
     assert targets >= {*run.targets}
 
 
-@pytest.mark.parametrize("paper", UNFINISHED)
+@pytest.mark.parametrize("config", [config for config in CONFIGS if config.stem != "embedded"], ids=str)
+def test_a_grid_of_the_papers_own_has_every_number_that_the_paper_has_of_its_models(config: Path) -> None:
+    """All of the layout's cells but those that only a laptop has: fewer samples than the paper's."""
+    run = load_shipped(config)
+    layout = run.paper_layout
+    assert layout is not None
+    grid = {(cell.sweep.model, cell.sweep.method, cell.target) for cell in expand(run).cells}
+    shown = {
+        (place.model, place.method, place.target)
+        for table in layout.tables.values()
+        for place in table.needed()
+        if place.model in run.models
+    }
+    assert shown <= grid
+
+
+@pytest.mark.parametrize("paper", STRUCTURED)
+def test_variants_are_named_without_defaults_and_in_order(paper: str) -> None:
+    """One cell, one name: what a header has already is not said again, and keys are sorted."""
+    run = load_shipped(Path("papers") / paper / "embedded.yaml")
+    layout = run.paper_layout
+    assert layout is not None
+    specs = {*run.methods, *layout.stand_in_methods, *(place.method for place in layout.places)}
+    for spec in specs:
+        name, values = parse_variant(spec)
+        header = read_header(run.method_files[name])
+        units = (header.units or UnitSettings()).model_dump() if header.kind == "units" else {}
+        defaults = {**header.params, **units, "data": "calibration"}
+        assert list(values) == sorted(values), spec
+        assert not [key for key, value in values.items() if key in defaults and defaults[key] == value], spec
+
+
+@pytest.mark.parametrize("paper", STRUCTURED)
 def test_the_layout_asks_for_methods_of_structured_pruning_only(paper: str) -> None:
     layout = load_paper(ROOT / "papers" / paper)
     specs = [*(place.method for place in layout.places), *layout.stand_in_methods, *layout.stand_in_methods.values()]
@@ -92,7 +119,7 @@ REFUTED = {  # claims that the papers' own numbers refute; a claim on several mo
 }
 
 
-@pytest.mark.parametrize("paper", UNFINISHED)
+@pytest.mark.parametrize("paper", STRUCTURED)
 def test_which_claims_the_paper_itself_refutes(paper: str) -> None:
     folder = ROOT / "papers" / paper
     verdicts = judge_claims(load_paper(folder), folder, Nothing())  # type: ignore[arg-type]
@@ -116,7 +143,7 @@ def test_prunenet_does_not_beat_slicegpt_on_all_models() -> None:
     assert [model for model, word in verdict.items() if word == "does not hold"] == ["opt-2.7b", "opt-6.7b"]
 
 
-@pytest.mark.parametrize("paper", UNFINISHED)
+@pytest.mark.parametrize("paper", STRUCTURED)
 def test_the_page_shows_every_published_number_also_without_a_run_of_ours(paper: str, tmp_path: Path) -> None:
     folder, page = ROOT / "papers" / paper, tmp_path / "out.html"
     build_paper(folder, *write_run(tmp_path / "run"), page)  # of models that neither paper has

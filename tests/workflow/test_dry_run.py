@@ -9,7 +9,7 @@ import pytest
 from prunebench.config.grid import expand
 from prunebench.config.load import load_config
 from prunebench.config.strict import read_yaml
-from tests.papers.shipped import UNFINISHED, load_shipped
+from tests.papers.shipped import STRUCTURED, load_shipped
 from tests.workflow.project import ROOT, Project, environment, job_counts
 
 SHIPPED = sorted(
@@ -96,7 +96,7 @@ def test_the_embedded_configs_fit_into_half_an_hour(monkeypatch: pytest.MonkeyPa
         assert 30 <= len(cells) <= 65, paper
 
 
-@pytest.mark.parametrize("paper", UNFINISHED)
+@pytest.mark.parametrize("paper", STRUCTURED)
 def test_the_structured_embedded_configs_fit_into_three_quarters_of_an_hour(
     paper: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
