@@ -48,5 +48,4 @@ def prune_model(model, calibration, target, alpha):
         S = magnitude.double().pow(alpha)
         S[S == 0] = 1e-6  # an input that is always zero: its weights count nothing, but must come back
         for linear in group:
-            rank = rank_for(linear.weight.shape, target.sparsity)
-            split_into_pair(model, linear, rank, S, lambda A, S=S: A / S)
+            split_into_pair(model, linear, rank_for(linear.weight.shape, target.sparsity), S**2, lambda S=S: S)

@@ -4,7 +4,7 @@ import copy
 
 import torch
 
-from prunebench.errors import NotApplicable
+from prunebench.errors import NotApplicable, PrunebenchError
 from prunebench.models.linear import block_linears
 from prunebench.patches.surgery import keep_blocks
 from prunebench.sparsity.depth import block_sizes, nearest_count
@@ -17,19 +17,29 @@ METHOD = {
     "needs": [],
     "cite": "yang2024laco",
     # C layers become one, l moves down by I after a merge, T is lowered by `step` until enough layers are gone; the
-    # few short texts that outputs are compared on.
-    "params": {"layers": 4, "interval": 2, "threshold": 0.95, "step": 0.05, "texts": 10, "tokens": 64},
+    # few short texts that outputs are compared on; what becomes of merged layers, see `merged`.
+    "params": {
+        "layers": 4,
+        "interval": 2,
+        "threshold": 0.95,
+        "step": 0.05,
+        "texts": 10,
+        "tokens": 64,
+        "merge": "last",
+    },
 }
 
 
-def merged(state, low, extra):
-    """Layer `low` takes up the differences of the `extra` layers above it: t + sum_k (t_k - t) (eq. 2).
+def merged(state, low, extra, merge):
+    """Layer `low` takes up the `extra` layers above it. A state has for each layer its coefficients by dense layer.
 
-    A state has for each layer its coefficients by dense layer. (The released notebook adds each difference to what the
-    addition before left, so that they cancel and the last layer replaces the first.)
+    `sum` is eq. 2 as printed: t + sum_k (t_k - t). For more than one extra layer its weights are far larger than any
+    layer's (2.6 times for three), and what a single such merge leaves of a model is noise. The released notebook adds
+    each difference to what the addition before left; these cancel, and the layer has the linears of the `last` of them.
+    For one extra layer the two are the same.
     """
-    total = {index: (1 - extra) * c for index, c in state[low].items()}
-    for other in state[low + 1 : low + 1 + extra]:
+    total = {index: (0 if merge == "last" else 1 - extra) * c for index, c in state[low].items()}
+    for other in state[low + extra : low + 1 + extra] if merge == "last" else state[low + 1 : low + 1 + extra]:
         for index, c in other.items():
             total[index] = total.get(index, 0) + c
     return [*state[:low], total, *state[low + 1 + extra :]]
@@ -54,12 +64,14 @@ def collapse(model, container, state):
     keep_blocks(model, container, [min(coefficients) for coefficients in state])
 
 
-def prune_model(model, calibration, target, layers, interval, threshold, step, texts, tokens, note):
+def prune_model(model, calibration, target, layers, interval, threshold, step, texts, tokens, merge, note):
     """Algorithm 1, from the top down; a merge stays if the last hidden states still resemble the dense model's.
 
     Resemblance is the cosine of a text's hidden states, all tokens at once, averaged over texts. The paper chooses T
     and takes the ratio that comes of it; here T is the highest of threshold, threshold - step, ... that gets there.
     """
+    if merge not in ("last", "sum"):
+        raise PrunebenchError(f"laco: merge={merge} is none of last, sum")
     architecture, sizes = block_sizes(model)
     wanted = nearest_count(sizes, target)
     ids = calibration[:texts, :tokens].to(next(model.parameters()).device)
@@ -76,7 +88,7 @@ def prune_model(model, calibration, target, layers, interval, threshold, step, t
         return known[key]
 
     while threshold >= -1 - step:
-        state = sweep(len(sizes), wanted, min(layers, len(sizes)), interval, threshold, resemblance)
+        state = sweep(len(sizes), wanted, min(layers, len(sizes)), interval, threshold, merge, resemblance)
         if len(state) == len(sizes) - wanted:
             bases = " ".join(f"{min(c)}-{max(c)}" for c in state if len(c) > 1)
             like = known[repr(state)]
@@ -87,13 +99,13 @@ def prune_model(model, calibration, target, layers, interval, threshold, step, t
     raise NotApplicable(f"no sweep with layers={layers} and interval={interval} merges {wanted} of {len(sizes)} away")
 
 
-def sweep(count, wanted, layers, interval, threshold, resemblance):
+def sweep(count, wanted, layers, interval, threshold, merge, resemblance):
     """One pass over a model of `count` layers; returns the state with at most `wanted` layers gone."""
     state = [{index: 1} for index in range(count)]
     low = count - layers
     while low >= 0 and len(state) > count - wanted:
         extra = min(layers - 1, len(state) - 1 - low, len(state) - (count - wanted))
-        candidate = merged(state, low, extra)
+        candidate = merged(state, low, extra, merge)
         if extra > 0 and resemblance(candidate) > threshold:
             state = candidate
             low = min(low - interval, len(state) - layers)

@@ -1,5 +1,7 @@
 """SVD-LLM: truncated SVD of weights that see whitened inputs. Wang et al., ICLR 2025, arXiv 2403.07378."""
 
+import functools
+
 import torch
 
 from prunebench.engine.sequential import visit_blocks
@@ -24,13 +26,12 @@ def whitening(gram, note):
 
     Where X X^T is not positive definite in double precision, the smallest shift that makes it so is added and said.
     """
-    G = gram.double()
-    factor, failed = torch.linalg.cholesky_ex(G)
+    factor, failed = torch.linalg.cholesky_ex(gram)
     if failed:
-        scale = G.diagonal().mean().item() or 1.0
-        shift = max(-torch.linalg.eigvalsh(G)[0].item(), 0.0) + 1e-6 * scale
+        scale = gram.diagonal().mean().item() or 1.0
+        shift = max(-torch.linalg.eigvalsh(gram)[0].item(), 0.0) + 1e-6 * scale
         note(f"X X^T is singular, {shift / scale:.1e} of its mean diagonal added")
-        factor = torch.linalg.cholesky(G + shift * torch.eye(len(G), dtype=G.dtype, device=G.device))
+        factor = torch.linalg.cholesky(gram + shift * torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
     return factor
 
 
@@ -46,12 +47,9 @@ def prune_model(model, calibration, target, inputs, note):
 
     def split(index, statistics):
         for group in blocks[index]:
-            S = whitening(statistics[group[0].name].gram, lambda text, name=group[0].name: note(f"{name}: {text}"))
+            gram, name = statistics[group[0].name].gram.double(), group[0].name
+            root = functools.cache(lambda gram=gram, name=name: whitening(gram, lambda text: note(f"{name}: {text}")))
             for linear in group:
-                rank = rank_for(linear.weight.shape, target.sparsity)
-                split_into_pair(
-                    model, linear, rank, S,
-                    lambda A, S=S: torch.linalg.solve_triangular(S, A, upper=False, left=False),
-                )  # fmt: skip
+                split_into_pair(model, linear, rank_for(linear.weight.shape, target.sparsity), gram, root)
 
     visit_blocks(model, calibration, ["gram"], split, device, lambda done, total: None, dense=inputs == "dense")

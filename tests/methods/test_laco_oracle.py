@@ -13,7 +13,7 @@ from tests.methods.whole import assert_comes_back, assert_generates_alike, deep_
 from tests.tiny_models import random_ids
 
 
-def by_hand(dense, wanted, layers, interval, threshold):
+def by_hand(dense, wanted, layers, interval, threshold, rule):
     """The paper's Algorithm 1: a list of (index of the dense layer below, its linears' tensors in float64)."""
     linears = prunable_linears(dense)
     container = architecture_of(dense).container
@@ -38,7 +38,7 @@ def by_hand(dense, wanted, layers, interval, threshold):
             for k in range(1, extra + 1):
                 for i, part in enumerate(parts):
                     if part is not None:
-                        total[i] = total[i] + (stack[low + k][1][name][i] - part)
+                        total[i] = total[i] + (stack[low + k][1][name][i] - (part if rule == "sum" else total[i]))
             result[name] = tuple(total)
         return [*stack[:low], (base, result), *stack[low + extra + 1 :]]
 
@@ -79,13 +79,14 @@ def by_hand(dense, wanted, layers, interval, threshold):
     return stack
 
 
+@pytest.mark.parametrize("rule", ["sum", "last"])
 @pytest.mark.parametrize(("layers", "interval"), [(4, 2), (2, 1), (3, 2)])
 @pytest.mark.parametrize("model_type", ["llama", "gpt2", "opt", "gemma2"])
-def test_the_algorithm_in_double_precision(model_type, layers, interval):
+def test_the_algorithm_in_double_precision(model_type, layers, interval, rule):
     dense = deep_model(model_type, seed=layers)
-    cell = prune(dense, f"laco@layers={layers},interval={interval}", "s50")
+    cell = prune(dense, f"laco@layers={layers},interval={interval},merge={rule}", "s50")
     threshold = float(re.search(r"threshold (-?[\d.]+)", cell.notes[0])[1])
-    stack = by_hand(dense, 3, layers, interval, threshold)
+    stack = by_hand(dense, 3, layers, interval, threshold, rule)
     assert len(stack) == 3
     found = prunable_linears(cell.model)
     for index, (_, parts) in enumerate(stack):
@@ -96,18 +97,34 @@ def test_the_algorithm_in_double_precision(model_type, layers, interval):
             if bias is not None:
                 assert torch.allclose(view.bias.double(), bias, atol=1e-6)
     if threshold < 0.95:  # the next higher one does not get there
-        assert len(by_hand(dense, 3, layers, interval, threshold + 0.05)) > 3
+        assert len(by_hand(dense, 3, layers, interval, threshold + 0.05, rule)) > 3
 
 
 def test_differences_are_added_and_do_not_telescope():
     dense = deep_model("llama")
-    model = prune(dense, "laco@threshold=-1.0", "s50").model
+    model = prune(dense, "laco@threshold=-1.0,merge=sum", "s50").model
     blocks = [block.mlp.up_proj.weight.double() for block in dense.model.layers]
     wanted = blocks[2] + sum(block - blocks[2] for block in blocks[3:])
     assert torch.allclose(model.model.layers[2].mlp.up_proj.weight.double(), wanted, atol=1e-6)
     assert not torch.allclose(wanted, blocks[5], atol=1e-3)
     for index in (0, 1):
         assert torch.equal(model.model.layers[index].mlp.up_proj.weight, dense.model.layers[index].mlp.up_proj.weight)
+
+
+def test_as_released_the_last_layer_replaces_the_first_but_for_its_norms():
+    dense = deep_model("llama")
+    for layer in dense.model.layers:
+        layer.input_layernorm.weight.uniform_(0.5, 1.5)
+    found, layers = prune(dense, "laco@threshold=-1.0", "s50").model.model.layers, dense.model.layers
+    assert torch.equal(found[2].mlp.up_proj.weight, layers[5].mlp.up_proj.weight)
+    assert torch.equal(found[2].self_attn.q_proj.weight, layers[5].self_attn.q_proj.weight)
+    assert torch.equal(found[2].input_layernorm.weight, layers[2].input_layernorm.weight)
+
+
+def test_two_layers_merge_alike_either_way():
+    models = [prune(deep_model("llama"), f"laco@layers=2,merge={rule}", "s33").model for rule in ("sum", "last")]
+    for one, other in zip(*(model.parameters() for model in models), strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)

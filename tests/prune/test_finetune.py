@@ -63,6 +63,31 @@ def test_zeros_stay_zero_and_the_rest_changes(model_type, spec):
     assert cell.sparsity == plain.sparsity
 
 
+@pytest.mark.parametrize("model_type", ["llama", "gpt2", "opt"])
+@pytest.mark.parametrize("spec", ["svd_llm", "asvd"])
+def test_both_matrices_of_a_pair_learn_and_keep_their_rank(model_type, spec):
+    dense = tiny_model(model_type)
+    plain = prune_cell(dense, load_method(spec, ["methods"]), Target.parse("s40"), random_ids()).model
+    cell = _cell(spec, "s40", model_type)
+    assert cell.losses[-1].validation < cell.losses[0].validation - 0.1
+    assert cell.losses[-1].validation == pytest.approx(_validation(cell.model), rel=1e-4)
+    assert [type(module) for module in cell.model.modules()] == [type(module) for module in plain.modules()]
+    before = plain.state_dict()
+    matrices = {f"{name}.{index}.weight" for name in prunable_linears(dense) for index in (0, 1)}
+    assert {name for name, t in cell.model.state_dict().items() if not torch.equal(t, before[name])} == matrices
+
+
+@pytest.mark.parametrize("spec", ["slicegpt", "shortgpt", "laco@layers=2,threshold=-1.0"])
+def test_a_smaller_model_learns_all_but_its_shortcuts(spec):
+    plain = prune_cell(tiny_model("llama"), load_method(spec, ["methods"]), Target.parse("s33"), random_ids()).model
+    cell = _cell(spec, "s33")
+    assert cell.losses[-1].validation < cell.losses[0].validation - 0.1
+    assert cell.losses[-1].validation == pytest.approx(_validation(cell.model), rel=1e-4)
+    before = plain.state_dict()
+    matrices = {f"{name}.weight" for name in prunable_linears(plain)}
+    assert {name for name, t in cell.model.state_dict().items() if not torch.equal(t, before[name])} == matrices
+
+
 def test_only_the_matrices_of_the_blocks_change():
     plain = prune_cell(tiny_model("opt"), load_method("magnitude", ["methods"]), Target.parse("u50"), random_ids())
     before, cell = plain.model.state_dict(), _cell("magnitude", "u50", "opt")
@@ -77,7 +102,14 @@ def test_only_the_matrices_of_the_blocks_change():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(
-    ("spec", "token"), [("magnitude_units", "s20"), ("magnitude", "u50"), ("prunenet@episodes=2", "s20")]
+    ("spec", "token"),
+    [
+        ("magnitude_units", "s20"),
+        ("magnitude", "u50"),
+        ("prunenet@episodes=2", "s20"),
+        ("svd_llm", "s20"),
+        ("slicegpt", "s20"),
+    ],
 )
 def test_a_patch_brings_the_model_back(spec, token, dtype):
     cell, dense = _cell(spec, token, dtype=dtype, lora="lora=4"), tiny_model("llama", dtype=dtype)
