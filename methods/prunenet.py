@@ -35,12 +35,19 @@ LAYERS = {"uniform": lambda depth: 1.0, "rising": lambda depth: 2 * depth, "fall
 
 
 def prune_model(
-    model, calibration, target, mode, state, reward, policy_ratio, layers, episodes, lr, gamma, generator, note
+    model, calibration, target, mode, state, reward, policy_ratio, layers, episodes, lr, gamma, generator, note, facts
 ):
     """Remove int(ratio * n) FFN channels, or heads, of each block, with the policy of the best episode.
 
-    The released code prunes with the policy of the last episode instead, or the best when it is loaded; penalises by
-    gamma^i / KS; and learns at 1e-3.  policy_ratio: the ratio the policy is learned at (0: the target's).
+    policy_ratio: the ratio the policy is learned at (0: the target's); targets that share one learn it once.
+
+    The released code differs: it prunes with the policy of the last episode (the best when it is loaded), takes a step
+    of 1e-3 after every layer, has biases in the network, and maximises gamma^i / KS times the sum of the logarithms of
+    newly drawn scores (eq. 4), which are no probabilities of what was drawn.
+
+    Do not expect the penalty to fall (papers/prunenet/README.md has the figures). A row's score is its product with one
+    vector and follows its sign, so the policy cannot prefer long rows, which would lower the distance most. That vector
+    is a sum over the rows of W_inter: one step of 5e-4 moves it by most of its size.
     Returns (units,) bool for each module, True = kept.
     """
     for key, value, known in (("mode", mode, MODES), ("state", state, STATES), ("reward", reward, DISTANCES),
@@ -54,6 +61,8 @@ def prune_model(
     if state == "gate" and "gate" not in modules[0].rows:
         raise NotApplicable("state=gate: the MLPs have no gate")
     states = [module.tensor(role).weight.cpu() for module in modules]  # where the random numbers are
+    # A stream of its own, so that what is pruned does not depend on whether the policy was already there.
+    learning = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))
     if len({tuple(matrix.shape) for matrix in states}) > 1:
         raise NotApplicable("one policy fits modules of one size, and those of this model differ")
 
@@ -64,17 +73,27 @@ def prune_model(
         # The product is rounded first, because 10 * (1 - 0.9) is a little less than 1.
         return [max(int(round(module.units * (1 - s), 6)), 1) for module, s in zip(modules, shares, strict=True)]
 
-    policy = None
-    if mode != "random":
-        spectra = [singular_values(matrix.flatten(0, 1)) for matrix in states]
+    def spectrum(index, kept):  # where the model is: the one thing here that takes long
+        return singular_values(modules[index].tensor(role).weight[kept].flatten(0, 1)).cpu()
+
+    ratio = policy_ratio or target.sparsity
+
+    def learned():
+        every = torch.arange(len(states[0]))
+        spectra = [spectrum(index, every) for index in range(len(modules))]
 
         def penalty(index, kept):
-            return DISTANCES[reward](spectra[index], singular_values(states[index][kept].flatten(0, 1)))
+            return DISTANCES[reward](spectra[index], spectrum(index, kept))
 
-        policy, history = learn_policy(
-            states, counts(policy_ratio or target.sparsity), penalty, generator,
+        return learn_policy(
+            states, counts(ratio), penalty, learning,
             episodes=episodes, learning_rate=lr, gamma=gamma, deterministic=mode == "deterministic",
         )  # fmt: skip
+
+    policy = None
+    if mode != "random":
+        settings = mode, state, reward, ratio, layers, episodes, lr, gamma, learning.initial_seed()
+        policy, history = facts.once(f"policy {settings}", learned)
         note(f"policy: mean {reward.upper()} penalty {history[0]:.4f} at first, {min(history):.4f} at best")
     kept_units = {}
     for module, matrix, count in zip(modules, states, counts(target.sparsity), strict=True):

@@ -34,7 +34,7 @@ _EXTRAS: dict[Kind, tuple[str, ...]] = {
     "score": ("generator", "target", "layer", "note"),
     "layer": ("generator", "note"),
     "units": ("generator", "target", "note", "module_inputs"),
-    "model": ("generator", "note"),
+    "model": ("generator", "note", "facts"),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "patterns": PATTERNS,

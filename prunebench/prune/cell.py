@@ -125,7 +125,7 @@ def _prune(
         said.append(encodable(text))  # whatever a method says: it is written into the record
 
     if method.kind == "model":
-        extras = {**method.params, "generator": generator_for(seed, "model"), "note": note}
+        extras = {**method.params, "generator": generator_for(seed, "model"), "note": note, "facts": facts}
         told = call_with_extras(method.function, extras, model.to(device), calibration, target)
         model.to("cpu")
         if isinstance(told, Mapping) and target.pattern == "structured":

@@ -15,6 +15,7 @@ from prunebench.engine.policy import (
     noisy_log_importance,
     sample_order,
 )
+from prunebench.engine.spectra import kolmogorov_smirnov, singular_values
 
 
 def _generator(seed=0):
@@ -53,6 +54,32 @@ def test_probabilities_of_all_orders_add_up_to_one_and_are_those_drawn():
     drawn = Counter(tuple(sample_order(weights, generator)[:2].tolist()) for _ in range(draws))
     for pair, expected in probability.items():
         assert drawn[pair] / draws == pytest.approx(expected, abs=0.012)
+
+
+def test_the_gradient_is_that_of_the_expected_cost():
+    """The expectation over the orders by enumeration, over the noise with the same noise at every point."""
+    cost = {(0, 1): -3.0, (0, 2): 1.0, (0, 3): 2.0, (1, 2): -2.0, (1, 3): 0.5, (2, 3): 2.5}
+    logits = torch.tensor([0.5, -1.0, 0.2, 1.5])
+    noise = torch.logit(torch.rand(100_000, 4, generator=_generator(1), dtype=torch.float64))
+
+    def expected(logits):
+        w = torch.sigmoid(noise + logits)
+        rest = w.sum(1)
+        return sum(
+            price * (w[:, i] * w[:, j] / rest * (1 / (rest - w[:, i]) + 1 / (rest - w[:, j]))).mean()
+            for (i, j), price in cost.items()
+        )
+
+    wanted = torch.stack([(expected(logits + step) - expected(logits - step)) / 0.2 for step in 0.1 * torch.eye(4)])
+    logits.requires_grad_(True)
+    generator, draws = _generator(), 8000
+    for _ in range(draws):
+        log_weights = noisy_log_importance(logits, generator)
+        order = sample_order(log_weights, generator)
+        price = cost[tuple(order[:2].sort().values.tolist())]
+        (price * log_probability(log_weights, order, 2) / draws).backward()
+    torch.testing.assert_close(logits.grad.double(), wanted, atol=0.04, rtol=0)
+    assert wanted.abs().max() > 0.3
 
 
 # The first half of the rows point one way, the others the other way; keeping any of the first half costs.
@@ -107,3 +134,27 @@ def test_a_deterministic_policy_draws_nothing_after_its_initial_weights():
     fresh = _generator()
     Policy(16, 3, fresh)
     assert torch.equal(generator.get_state(), fresh.get_state())
+
+
+@pytest.mark.parametrize("seed", [2, 5, 7])
+def test_it_finds_the_rows_that_hold_the_spectrum(seed):
+    """Half of the rows are next to nothing and can go; these seeds begin with the wish to keep exactly those."""
+    much = (torch.randn(2, 32, 1, 16, generator=_generator(5)) + 4) * torch.logspace(0, 1, 16)
+    states = list(torch.cat([much, much / 50], 1) / much.std())
+    spectra = [singular_values(state[:, 0]) for state in states]
+
+    def distance(index, kept):
+        return kolmogorov_smirnov(spectra[index], singular_values(states[index][kept][:, 0]))
+
+    def learn(episodes):
+        policy, history = learn_policy(
+            states, [32, 32], distance, _generator(seed), episodes=episodes, learning_rate=0.001, gamma=0.9
+        )
+        kept = [most_important(policy(state))[:32] for state in states]
+        return max(distance(index, rows) for index, rows in enumerate(kept)), history
+
+    random_half = torch.randperm(64, generator=_generator(1))[:32]
+    unlearned, _ = learn(1)
+    learned, history = learn(150)
+    assert learned < 0.15 < distance(0, random_half) < 0.5 < unlearned
+    assert sum(history[-20:]) / 20 < 0.8 * sum(history[:10]) / 10

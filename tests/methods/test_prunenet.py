@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from prunebench.engine.shared import DenseFacts
 from prunebench.errors import ContractError, NotApplicable, PrunebenchError
 from prunebench.models.units import unit_modules
 from prunebench.patches.apply import apply_patch
@@ -67,6 +68,28 @@ def test_a_policy_learned_at_another_ratio_removes_as_much_as_the_target_says():
     assert torch.equal(_weights(own), _weights(_prune("policy_ratio=0.2")))
 
 
+def test_a_policy_of_one_ratio_is_learned_once_and_changes_nothing(monkeypatch):
+    method = load_method("prunenet@episodes=2,policy_ratio=0.4", [METHODS_FOLDER])
+    learned = []
+    once = method.function.__globals__["learn_policy"]
+    monkeypatch.setitem(
+        method.function.__globals__, "learn_policy", lambda *a, **k: learned.append(a[1]) or once(*a, **k)
+    )
+    dense, facts = tiny_model("llama"), DenseFacts()
+
+    def pruned(token, known, seed=0):
+        return prune_cell(dense, method, Target.parse(token), random_ids(), seed, facts=known)
+
+    alone = pruned("s30", None)
+    first, again = pruned("s20", facts), pruned("s30", facts)
+    assert learned == [[57] * 3] * 2  # by the cell alone, and by the first of the two that share
+    assert torch.equal(_weights(alone), _weights(again))
+    assert first.notes == again.notes == alone.notes
+    assert facts.seconds_saved > 0  # with which the second is charged
+    pruned("s20", facts, seed=1)
+    assert len(learned) == 3
+
+
 def test_layers_may_lose_different_shares():
     rising, falling = (_units(_prune(f"layers={name}").model) for name in ("rising", "falling"))
     assert rising == falling[::-1] == [96, 76, 57]
@@ -87,7 +110,7 @@ def test_the_deterministic_mode_draws_nothing_when_it_prunes(monkeypatch):
     with torch.no_grad():
         kept = function(
             tiny_model("llama"), None, Target.parse("s20"), **params,
-            generator=torch.Generator().manual_seed(0), note=print,
+            generator=torch.Generator().manual_seed(0), note=print, facts=DenseFacts(),
         )  # fmt: skip
     assert [int(units.sum()) for units in kept.values()] == [76] * 3
 
