@@ -15,13 +15,14 @@ def uniform_counts(blocks: Blocks, budget: float, attention: float | None) -> di
     """The same share of every module (FLAP's UL-UM; with `attention` given, UL-MM).
 
     Heads are coarse: of a model with three key-value heads, a fifth cannot be taken. So attention loses the whole
-    number of units that is nearest, and the block's MLP, whose units are a thousand times smaller, loses what is
-    then missing of the block's share.
+    number of units that its share holds, as in the released codes of FLAP and LLM-Pruner, and the block's MLP, whose
+    units are a thousand times smaller, loses what is then missing of the block's share (theirs is left as it is, and
+    less than the target goes).
 
     Args:
         blocks: the modules that lose units.
         budget: weights to be removed in all.
-        attention: the share of attention's units, if it is not to be the same.
+        attention: the share of attention's units, to the nearest whole number, if it is not to be the same.
 
     Returns:
         The number of units to go by module; one always stays.
@@ -32,11 +33,13 @@ def uniform_counts(blocks: Blocks, budget: float, attention: float | None) -> di
         left = share * sum(module.units * module.unit_weights for module in block)
         # The coarsest first, so that the finest makes up for its rounding.
         for module in sorted(block, key=lambda module: -module.unit_weights):
-            if module is _finest(block) and (attention is None or module.kind == "mlp"):
-                wanted = left / module.unit_weights
+            if attention is not None and module.kind == "attention":
+                wanted = module.units * attention + 0.5
+            elif module is _finest(block):
+                wanted = left / module.unit_weights + 0.5
             else:
-                wanted = module.units * (share if attention is None or module.kind == "mlp" else attention)
-            counts[module.name] = min(max(int(wanted + 0.5), 0), module.units - 1)
+                wanted = module.units * share + 1e-6  # a whole number may come out a little smaller
+            counts[module.name] = min(max(int(wanted), 0), module.units - 1)
             left -= counts[module.name] * module.unit_weights
     return counts
 
