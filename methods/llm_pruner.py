@@ -25,7 +25,8 @@ def score_units(module, inputs, criterion):
     """Eq. 3 to 5, summed over the coupled q, k, v, o or gate, up, down.  Returns (units,).
 
     Heads are scored by key-value head with its queries. Weights are as they were in the dense model, and the
-    gradients are means over the calibration samples.
+    gradients are means over the calibration samples. h is so much smaller than g that `mixed` selects on SmolLM2-135M
+    what `element1` does.
     """
     if criterion not in CRITERIA:
         raise PrunebenchError(f"llm_pruner: criterion={criterion} is none of {', '.join(CRITERIA)}")
