@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from prunebench.config.load import DENSE_METHOD, Config
 from prunebench.config.schema import Kind
-from prunebench.config.standins import needed_cells
+from prunebench.config.standins import needed_cells, needed_tasks
 from prunebench.errors import PrunebenchError
 from prunebench.files import digest_json
 from prunebench.layout import Sweep
@@ -18,12 +18,14 @@ _READABLE_TARGETS = 8  # so many targets are spelled out in a chunk's name befor
 class Cell:
     """The unit of results: one sweep at one target token.
 
-    `kinds` are the kinds of evaluation it gets, in the config's order.
+    `kinds` are the kinds of evaluation it gets, in the config's order, and `tasks` its zero-shot tasks; none are all of
+    the config.
     """
 
     sweep: Sweep
     target: str
     kinds: tuple[Kind, ...] = ()
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,10 @@ class Grid:
                 jobs[cell.sweep] = (*jobs.get(cell.sweep, ()), cell.target)
         return _chunks(jobs, self.cells_per_job)
 
+    def tasks(self, sweep: Sweep) -> dict[str, tuple[str, ...]]:
+        """The zero-shot tasks of a sweep's cells by target, of those that get some of the config's only."""
+        return {cell.target: cell.tasks for cell in self.cells if cell.sweep == sweep and cell.tasks}
+
     @property
     def sweeps(self) -> tuple[Sweep, ...]:
         """Every sweep, once, in the config's order."""
@@ -82,7 +88,7 @@ def expand(config: Config) -> Grid:
     """Cross models, methods, targets and seeds; leave out what a method cannot do; cut sweeps into jobs.
 
     The dense model is always there, first, once per model: no seed and no target changes it. With a paper, only
-    those cells and kinds of evaluation are there that it shows.
+    those cells, kinds of evaluation and zero-shot tasks are there that it shows.
 
     Raises:
         PrunebenchError: the config asks for methods and targets but no combination of them is possible, or the
@@ -125,7 +131,18 @@ def expand(config: Config) -> Grid:
             shown |= {*config.evaluate} - {"internals"}
         return tuple(kind for kind in config.evaluate if kind in shown)
 
-    cells = tuple(Cell(sweep, token, kinds(sweep, token)) for sweep, tokens in jobs.items() for token in tokens)
+    shown = needed_tasks(layout, config.models, methods, config.zeroshot_tasks) if layout else {}
+
+    def tasks(sweep: Sweep, token: str) -> tuple[str, ...]:
+        wanted = shown.get((sweep.model, sweep.method, token), frozenset())
+        some = tuple(task for task in config.zeroshot_tasks if task in wanted)
+        return () if token == DENSE.token or some == config.zeroshot_tasks else some
+
+    cells = tuple(
+        Cell(sweep, token, kinds(sweep, token), tasks(sweep, token))
+        for sweep, tokens in jobs.items()
+        for token in tokens
+    )
     return Grid(cells, skipped, _chunks(jobs, config.cells_per_job), config.cells_per_job)
 
 

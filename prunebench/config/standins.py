@@ -1,6 +1,6 @@
 """What of a run is shown for a paper's models, methods and datasets, and what a paper therefore needs measured."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from prunebench.config.paper import Paper
 from prunebench.config.paper_parts import Place
@@ -43,11 +43,40 @@ def shown_datasets(places: Iterable[Place], run: Collection[str], paper: Paper) 
 def needed_cells(paper: Paper, models: Collection[str], methods: Collection[str]) -> dict[Wanted, frozenset[str]]:
     """What tables, figures and claims show of the run: kinds of evaluation by (model, method, target)."""
     needed: dict[Wanted, frozenset[str]] = {}
-    for part in paper.parts():
-        places = list(part.needed())
-        model_of, method_of = shown_models(places, models, paper), shown_methods(places, methods, paper)
-        for place in places:
-            if place.model in model_of and place.method in method_of:
-                key = model_of[place.model], method_of[place.method], place.target
-                needed[key] = needed.get(key, frozenset()) | set(place.quantity.kinds)
+    for places in _parts(paper):
+        for place, cell in _shown(places, models, methods, paper):
+            needed[cell] = needed.get(cell, frozenset()) | set(place.quantity.kinds)
     return needed
+
+
+def needed_tasks(
+    paper: Paper, models: Collection[str], methods: Collection[str], tasks: Collection[str]
+) -> dict[Wanted, frozenset[str]]:
+    """Which of the run's zero-shot tasks they show, by (model, method, target).
+
+    Of an accuracy that names no task all count: it is the mean over them.
+    """
+    needed: dict[Wanted, frozenset[str]] = {}
+    for places in _parts(paper):
+        task_of = shown_datasets(places, tasks, paper)
+        for place, cell in _shown(places, models, methods, paper):
+            if "zeroshot" in place.quantity.kinds:
+                named = place.quantity.datasets
+                found = {task_of[name] for name in named if name in task_of} if named else set(tasks)
+                needed[cell] = needed.get(cell, frozenset()) | found
+    return needed
+
+
+def _parts(paper: Paper) -> Iterator[list[Place]]:
+    return (list(part.needed()) for part in paper.parts())
+
+
+def _shown(
+    places: Iterable[Place], models: Collection[str], methods: Collection[str], paper: Paper
+) -> Iterator[tuple[Place, Wanted]]:
+    """The places of one table, figure or claim that the run has something for, each with the cell it shows there."""
+    places = list(places)
+    model_of, method_of = shown_models(places, models, paper), shown_methods(places, methods, paper)
+    for place in places:
+        if place.model in model_of and place.method in method_of:
+            yield place, (model_of[place.model], method_of[place.method], place.target)

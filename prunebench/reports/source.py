@@ -68,7 +68,8 @@ class Source:
     def title(self, what: str, name: str) -> str:
         """The title of one of the `models`, `methods` or `datasets`; its name where there is none."""
         if what == "datasets" and name == MEAN:
-            return "all tasks (mean)"
+            some = self.provenance.get("averaged_tasks")  # where cells have different ones: those that all have
+            return "all tasks (mean)" if some is None else f"{len(some)} tasks (mean)"
         title = self._known(what).get(name, {}).get("title")
         return title if isinstance(title, str) and title else name
 

@@ -27,6 +27,8 @@ class GridCell(Protocol):
     def target(self) -> str: ...
     @property
     def kinds(self) -> Sequence[str]: ...
+    @property
+    def tasks(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class CellResult:
         sweep, target: which cell.
         prune: how it was pruned.
         evaluations: by kind, what was measured.
+        tasks: the zero-shot tasks it gets; none are all of the config.
         rejection: why the model's numbers are not to be believed; empty if they are.
     """
 
@@ -45,6 +48,7 @@ class CellResult:
     prune: PruneRecord
     evaluations: Mapping[str, EvaluationRecord]
     rejection: str = ""
+    tasks: tuple[str, ...] = ()
 
     def outcome(self, kind: str | None = None) -> tuple[Status, str]:
         """Status and reason of one kind of evaluation, or of the pruning (None), which decides all kinds."""
@@ -79,7 +83,7 @@ def load_cells(
     Args:
         check: replaces records that are not what they should be (`stale.stale_as_errors`).
     """
-    results = [check(_load(root, cell.sweep, cell.target, cell.kinds)) for cell in cells]
+    results = [replace(check(_load(root, c.sweep, c.target, c.kinds)), tasks=tuple(c.tasks)) for c in cells]
     dense = {(r.sweep.model, r.sweep.protocol): r for r in results if r.target == DENSE.token}
     rejections: dict[tuple[str, str], str] = {}
     for (model, protocol), result in dense.items():
@@ -92,6 +96,12 @@ def load_cells(
         return rejections.get(key) or (_other_numbers(result, dense[key]) if key in dense else "")
 
     return [replace(result, rejection=rejection(result)) for result in results]
+
+
+def shared_tasks(results: Iterable[CellResult]) -> set[str] | None:
+    """The tasks that every cell with zero-shot tasks gets; None where each gets all."""
+    some = [set(result.tasks) for result in results if "zeroshot" in result.evaluations and result.tasks]
+    return set.intersection(*some) if some else None
 
 
 def _load(root: Path, sweep: Sweep, target: str, kinds: Sequence[str]) -> CellResult:

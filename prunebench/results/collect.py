@@ -10,7 +10,7 @@ import pandas as pd
 
 from prunebench.files import replacing
 from prunebench.plugins.description import Description
-from prunebench.results.cells import CellResult
+from prunebench.results.cells import CellResult, shared_tasks
 from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY, SCORED, TIMED, Pair, within
 from prunebench.results.intervals import Floats, mean_intervals, median_interval
 from prunebench.results.ranking import rank_methods
@@ -38,7 +38,8 @@ def collect(
     cell was pruned are the `reason` of its `sparsity` row. Ranks compare the methods of one (model, seed,
     target, metric, dataset): those that failed share the last one, those that do not apply (`na`) have
     none, and the dense model is not ranked. A task may not define a metric (BoolQ has no `acc_norm`): what no
-    cell reports of a task that cells do report has no rows, and the mean is over the tasks that have it. Of a model's
+    cell reports of a task that cells do report has no rows. A cell has the rows of its own tasks, and the mean over
+    those that have the metric and that every cell with zero-shot tasks gets. Of a model's
     internals a cell has the rows of what it reports of the blocks.
 
     Args:
@@ -56,7 +57,7 @@ def collect(
         for measurement in record.measurements
     }
     defined = {kind: _defined(pairs, reported) for kind, pairs in expected.items()}
-    sizes = _sizes(results)
+    sizes, shared = _sizes(results), shared_tasks(results)
     rows: list[Row] = []
     scores: list[_Score] = []
     for result in results:
@@ -66,8 +67,9 @@ def collect(
             if kind not in result.evaluations:
                 continue  # not wanted of this cell
             rows += _cost_rows(result, cell, kind)
-            for pair in _found_within(result, pairs) if kind == "internals" else pairs:
-                score = _measured(result, cell, kind, pair, pairs)
+            averaged = [pair for pair in pairs if shared is None or pair[1] in shared]
+            for pair in _pairs_of(result, kind, pairs, averaged):
+                score = _measured(result, cell, kind, pair, averaged)
                 rows.append(score.row)
                 if score.row.metric in SCORED:
                     scores.append(score)
@@ -148,6 +150,20 @@ def _defined(pairs: Sequence[Pair], reported: set[Pair]) -> list[Pair]:
     kept = [pair for pair in pairs if pair in reported or pair[1] not in measured]
     metrics = {metric for metric, dataset in kept if dataset != MEAN}
     return [(metric, dataset) for metric, dataset in kept if dataset != MEAN or metric in metrics]
+
+
+def _pairs_of(result: CellResult, kind: str, pairs: Sequence[Pair], averaged: Sequence[Pair]) -> list[Pair]:
+    """The pairs that a cell has rows of."""
+    if kind == "internals":
+        return _found_within(result, pairs)
+    if kind != "zeroshot":
+        return list(pairs)
+    means = {metric for metric, _ in averaged}
+    return [
+        (metric, dataset)
+        for metric, dataset in pairs
+        if (metric in means if dataset == MEAN else not result.tasks or dataset in result.tasks)
+    ]
 
 
 def _found_within(result: CellResult, blocks: Sequence[Pair]) -> list[Pair]:

@@ -9,7 +9,7 @@ from prunebench.config.load import DENSE_METHOD, Config
 from prunebench.files import digest_json, write_json
 from prunebench.plugins.description import Description, describe_method
 from prunebench.plugins.header import parse_variant
-from prunebench.results.cells import load_cells
+from prunebench.results.cells import load_cells, shared_tasks
 from prunebench.results.expected import Pair, block_pairs, expected_pairs
 from prunebench.results.stale import stale_as_errors
 
@@ -27,7 +27,9 @@ def gather(config: Config, metrics: Path, provenance: Path) -> None:
     titles = _titles(config)
     protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}
     run = summarise(results, methods, titles["models"], titles["datasets"], protocols)
-    write_json(provenance, {**run, "overlaps": overlaps(config), "paper": _paper(config)})
+    shared = shared_tasks(results)
+    averaged = None if shared is None else [task for task in config.zeroshot_tasks if task in shared]
+    write_json(provenance, {**run, "overlaps": overlaps(config), "paper": _paper(config), "averaged_tasks": averaged})
 
 
 def gather_params(config: Config) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from prunebench.config.grid import expand
 from prunebench.config.load import Config, load_config
 from prunebench.config.schema import Kind
 from prunebench.errors import PrunebenchError
@@ -86,7 +87,10 @@ def evaluate_sweep(config: Mapping[str, Any], sweep: str, kind: Kind, targets: S
     """
     job = _Job.start(config, sweep, log, kind)
     pruned = {target: _prune_record(job.sweep, target) for target in targets}
-    wanted = {t: keys.evaluation_key(job.config, job.sweep, kind, pruned[t].patch_sha256) for t in targets}
+    tasks = expand(job.config).tasks(job.sweep) if kind == "zeroshot" else {}
+    wanted = {
+        t: keys.evaluation_key(job.config, job.sweep, kind, pruned[t].patch_sha256, tasks.get(t, ())) for t in targets
+    }
     present = {t: load_record(job.sweep.evaluation_record(t, kind), EvaluationRecord) for t in targets}
     missing = {target: unmeasured(present[target], wanted[target]) for target in targets}
     pending = [target for target in targets if missing[target]]

@@ -8,6 +8,7 @@ the job compares them with each record's and computes only what differs.
 import hashlib
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -38,9 +39,14 @@ def prune_params(config: Config, sweep: Sweep) -> str:
     return digest_json(_prune_settings(config, sweep))
 
 
-def evaluate_params(config: Config, sweep: Sweep, kind: Kind) -> str:
-    """Digest of everything but the targets and the input files that decides one kind of evaluation of `sweep`."""
-    return digest_json([_run_settings(config), _dataset_settings(config, kind)])
+def evaluate_params(config: Config, sweep: Sweep, kind: Kind, tasks: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Digest of everything but the targets and the input files that decides one kind of evaluation of `sweep`.
+
+    Args:
+        tasks: by target, the zero-shot tasks of cells that get only some.
+    """
+    some = [tasks] if tasks and kind == "zeroshot" else []
+    return digest_json([_run_settings(config), _dataset_settings(config, kind), *some])
 
 
 def prune_key(config: Config, sweep: Sweep, target: str) -> dict[str, str]:
@@ -63,13 +69,19 @@ def prune_key(config: Config, sweep: Sweep, target: str) -> dict[str, str]:
     return key
 
 
-def evaluation_key(config: Config, sweep: Sweep, kind: Kind, patch_sha256: str) -> dict[str, str]:
+def evaluation_key(
+    config: Config, sweep: Sweep, kind: Kind, patch_sha256: str, tasks: Sequence[str] = ()
+) -> dict[str, str]:
     """The key a current evaluation record has of the cell whose patch this is.
+
+    Args:
+        tasks: the zero-shot tasks of the cell, if not all.
 
     Raises:
         PrunebenchError: the model, a text's windows or a task are not there yet.
     """
-    files = {name: _dataset_digest(config, sweep, kind, name) for name in datasets(config, kind)}
+    some = tasks if kind == "zeroshot" else ()
+    files = {name: _dataset_digest(config, sweep, kind, name) for name in some or datasets(config, kind)}
     return {
         **_run_settings(config),
         "patch": patch_sha256,
@@ -77,6 +89,7 @@ def evaluation_key(config: Config, sweep: Sweep, kind: Kind, patch_sha256: str) 
         **{
             DATASET + name: digest_json([settings, files[name]])
             for name, settings in _dataset_settings(config, kind).items()
+            if name in files
         },
     }
 

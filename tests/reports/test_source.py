@@ -45,5 +45,7 @@ def test_names_stand_in_for_titles_and_the_config_gives_the_order(run_files):
     assert source.title("methods", "stade_nobias") == "STADE without bias"
     assert source.title("methods", "unheard") == "unheard"
     assert source.title("datasets", "mean") == "all tasks (mean)"
+    source.provenance["averaged_tasks"] = ["piqa", "rte"]
+    assert source.title("datasets", "mean") == "2 tasks (mean)"
     assert source.ordered("methods", ["b", "wanda", "a", "dense", "random"]) == ["dense", "random", "wanda", "a", "b"]
     assert source.ordered("models", ["opt-tiny", "smollm2-135m"]) == ["smollm2-135m", "opt-tiny"]

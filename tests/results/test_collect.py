@@ -1,13 +1,14 @@
 import csv
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from prunebench.layout import Sweep
-from prunebench.results.cells import CellResult
+from prunebench.results.cells import CellResult, shared_tasks
 from prunebench.results.collect import collect, write
 from prunebench.results.expected import expected_pairs
 from prunebench.results.ranking import rank_methods
@@ -170,6 +171,21 @@ def test_a_cell_that_lacks_a_task_others_have_gets_no_mean(tmp_path):
     assert pd.isna(rows["value"]["mean"])
     assert "evaluate this cell again" in rows["reason"]["piqa"]
     assert rows["status"]["arc_easy"] == "ok"
+
+
+def test_cells_of_other_tasks_have_rows_of_their_own_and_a_mean_over_those_that_all_have(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda", "magnitude"), targets=("u50",), models=("opt-tiny",))
+    more, some = ("piqa", "arc_easy"), ("arc_easy",)
+    run.cells[1:] = [replace(run.cells[1], tasks=more), replace(run.cells[2], tasks=some)]
+    frame = run.collect()
+    rows = {method: pick(frame, metric="acc", method=method).set_index("dataset") for method in ("dense", "wanda")}
+    assert set(rows["dense"].index) == {"mean", *TASKS}
+    assert set(rows["wanda"].index) == {"mean", *more}
+    assert set(pick(frame, metric="acc", method="magnitude")["dataset"]) == {"mean", *some}
+    for of_method in rows.values():
+        assert of_method["value"]["mean"] == pytest.approx(np.mean([of_method["value"][task] for task in some]))
+    assert set(pick(frame, metric="rank", dataset="acc/mean")["n"]) == {2}
+    assert shared_tasks(run.results()) == set(some)
 
 
 def test_ranks_are_those_of_the_paired_test_on_the_losses(run, frame):

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 from prunebench.data.calibration import write_calibration
 from prunebench.data.windows import write_windows
 from prunebench.files import sha256_file
-from prunebench.layout import CALIBRATION, MODEL, WINDOWS, Sweep
+from prunebench.layout import CALIBRATION, MODEL, TASK, WINDOWS, Sweep
 from prunebench.sweeps.jobs import evaluate_sweep, prune_sweep
 
 PROTOCOL, MODEL_NAME, SEED = "tiny-16", "tiny", 0
@@ -70,6 +70,16 @@ class Project:
         self._yaml("models", {MODEL_NAME: {"title": "Tiny", "source": local}})
         self._yaml("data", {"texts": {"text-a": text, "text-b": text}, "tasks": {}})
         self.write_protocol()
+
+    def write_tasks(self, *names: str) -> None:
+        """Tasks without items, and the manifests of their assets."""
+        text = yaml.safe_load(Path("config/data.yaml").read_text())["texts"]
+        task = {"title": "T", "source": {"kind": "local", "path": "unused"}, "format": "arrow", "split": "test"}
+        self._yaml("data", {"texts": text, "tasks": {name: {**task, "lm_eval_task": name} for name in names}})
+        for name in names:
+            manifest = Path(TASK.format(task=name))
+            manifest.parent.mkdir(parents=True)
+            manifest.write_text(json.dumps({"files": {}}))
 
     def write_protocol(self, texts: tuple[str, ...] = ("text-a",), **extra: Any) -> None:
         protocol = {

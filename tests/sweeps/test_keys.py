@@ -178,6 +178,18 @@ def test_each_text_has_an_entry_of_its_own(project: Project) -> None:
     assert params != evaluate_params(config(project), project.sweep(), "perplexity")
 
 
+def test_a_cell_of_some_tasks_has_the_entries_of_those(project: Project) -> None:
+    project.write_tasks("one", "two")
+    run = config(project, zeroshot_tasks=["one", "two"])
+    every, some = (evaluation_key(run, project.sweep(), "zeroshot", "patch", tasks) for tasks in ((), ("two",)))
+    assert every.items() > some.items()
+    assert every.keys() - some.keys() == {"dataset:one"}
+    params = evaluate_params(run, project.sweep(), "zeroshot", {})
+    assert params != evaluate_params(run, project.sweep(), "zeroshot", {"u50": ("two",)})
+    others = [evaluate_params(run, project.sweep(), "perplexity", tasks) for tasks in ({}, {"u50": ("two",)})]
+    assert others[0] == others[1]
+
+
 @pytest.mark.parametrize(
     ("changed", "settings"),
     [

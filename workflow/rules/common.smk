@@ -84,9 +84,12 @@ def evaluation_data(kind):
 
 def evaluation_digest(kind):
     """A params function: what decides one kind of evaluation of a sweep, but for its targets and input files."""
-    return lambda wildcards: keys.evaluate_params(
-        RUN, Sweep.parse(wildcards.sweep), kind
-    )
+
+    def digest(wildcards):
+        sweep = Sweep.parse(wildcards.sweep)
+        return keys.evaluate_params(RUN, sweep, kind, GRID.tasks(sweep))
+
+    return digest
 
 
 def patches_of(chunk):

@@ -10,7 +10,7 @@ import pytest
 from prunebench.config.paper import Paper, load_paper
 from prunebench.config.paper_metrics import Quantity
 from prunebench.config.paper_parts import Reference
-from prunebench.config.standins import needed_cells
+from prunebench.config.standins import needed_cells, needed_tasks
 from prunebench.errors import PrunebenchError
 from prunebench.reports.paper.build import build_paper
 from prunebench.reports.paper.claims import Verdict, judge_claims
@@ -101,6 +101,21 @@ def test_speed_is_a_kind_of_evaluation_of_its_own() -> None:
     assert needed["real", "fast", "s30"] == {"speed"}
     assert needed["real", "fast", "s20"] == {"speed", "perplexity", "zeroshot"}
     assert needed["real", "slow", "s20"] == {"zeroshot"}  # a claim
+
+
+def test_a_cell_gets_the_tasks_that_are_shown_of_it() -> None:
+    layout = deepcopy(LAYOUT)
+    layout["tables"]["accuracies"]["columns"] = [{"title": "BoolQ", "metric": "acc", "dataset": "boolq"}]
+    layout["figures"], layout["claims"] = {}, []
+    paper, run = Paper.model_validate(layout), (["real"], ["dense", "fast"], ["boolq", "piqa"])
+    assert needed_tasks(paper, *run) == {("real", "dense", "u00"): {"boolq"}, ("real", "fast", "s20"): {"boolq"}}
+    layout["stand_in_data"] = {"boolq": "other"}  # of which the run has another
+    stands_in = Paper.model_validate(layout)
+    assert needed_tasks(stands_in, *run[:2], ["other", "piqa"])["real", "fast", "s20"] == {"other"}
+    layout["tables"]["accuracies"]["columns"] = [{"title": "Ave", "metric": "average"}]
+    assert needed_tasks(Paper.model_validate(layout), *run)["real", "fast", "s20"] == {"boolq", "piqa"}
+    layout["tables"]["accuracies"]["columns"] = [{"title": "Mean over all", "metric": "acc"}]
+    assert needed_tasks(Paper.model_validate(layout), *run)["real", "fast", "s20"] == {"boolq", "piqa"}
 
 
 def judge(tmp_path: Path, **claim: Any) -> Verdict:
