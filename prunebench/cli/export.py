@@ -33,12 +33,13 @@ def export(
     with working(console, f"exporting {found.sweep.path}/{found.target}"):
         from transformers.utils.logging import disable_progress_bar
 
-        from prunebench.patches.export import export_cell
+        from prunebench.patches.export import HOW_TO_LOAD, export_cell
 
         disable_progress_bar()
         plain = export_cell(Path(MODEL.format(model=found.sweep.model)).parent, found.sweep.patch(found.target), folder)
     console.print(f"wrote {folder}", soft_wrap=True)
     if not plain:
-        console.print(
-            f"its layers differ in size, which no config can say: load it as {folder}/README.md shows", soft_wrap=True
-        )
+        how = HOW_TO_LOAD.replace("FOLDER", repr(str(folder)))
+        console.print("its layers have shapes that no config can say, so the folder brings code that loads it:")
+        console.print(f"    {how}", soft_wrap=True)
+        console.print(f"{folder}/README.md says more", soft_wrap=True)

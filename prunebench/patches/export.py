@@ -32,15 +32,22 @@ _BIAS_SWITCHES = ("attention_bias", "mlp_bias")
 # What configs call the number of an MLP's channels.
 _CHANNELS = ("intermediate_size", "ffn_dim", "n_inner")
 LOADER = "load_pruned.py"
-_README = f"""This model's layers have shapes that its transformers class cannot be told by a config, so
-`AutoModelForCausalLM.from_pretrained` does not load it. In this folder, with torch, transformers and safetensors:
+HOW_TO_LOAD = "AutoModelForCausalLM.from_pretrained(FOLDER, trust_remote_code=True)"
+_README = f"""This model's layers have shapes that its transformers class cannot be told by a config, so the folder
+brings the code that loads it, `{LOADER}`, which needs torch, transformers and safetensors:
+
+    from transformers import AutoModelForCausalLM
+
+    model = {HOW_TO_LOAD}
+
+or, in this folder and without that switch:
 
     from {LOADER.removesuffix(".py")} import load
 
     model = load()
 
 `config.json` is the dense model's, `{surgery.STEPS_FILE}` says how this one differs, `{surgery.WEIGHTS}` are its
-weights; the tokenizer is loaded as usual.
+weights; the tokenizer is loaded as usual. Without `trust_remote_code` transformers finds no weights here.
 """
 
 
@@ -72,7 +79,9 @@ def export_cell(dense_dir: Path, patch_path: Path, out_dir: Path) -> bool:
 
 
 def _write_with_loader(model: PreTrainedModel, patch: Patch, dense_dir: Path, folder: Path) -> None:
-    shutil.copyfile(dense_dir / "config.json", folder / "config.json")
+    config = json.loads((dense_dir / "config.json").read_text(encoding="utf-8"))
+    config["auto_map"] = {"AutoModelForCausalLM": f"{LOADER.removesuffix('.py')}.{surgery.PrunedModel.__name__}"}
+    (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
     shutil.copyfile(surgery.__file__, folder / LOADER)
     about = {"dtype": patch.dtype, "steps": patch.steps}
     (folder / surgery.STEPS_FILE).write_text(json.dumps(about, indent=1), encoding="utf-8")

@@ -6,6 +6,8 @@ This file stands alone, with torch, transformers and safetensors: `prunebench ex
     from load_pruned import load
 
     model = load()
+
+or, from anywhere, `AutoModelForCausalLM.from_pretrained(FOLDER, trust_remote_code=True)`, which finds this file.
 """
 
 import copy
@@ -18,15 +20,18 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 from transformers.pytorch_utils import Conv1D
 
 WEIGHTS = "pruned.safetensors"
 STEPS_FILE = "surgery.json"
 
 
-def load(folder: str | Path = Path(__file__).parent) -> Any:
+def load(folder: str | Path = Path(__file__).parent, **options: Any) -> Any:
     """The pruned model of an exported folder, on the CPU, in eval mode and in the dtype it was pruned in.
+
+    Args:
+        options: for `AutoModelForCausalLM.from_config`, for example `attn_implementation`.
 
     Raises:
         ValueError: the weights are not those of the model that config and steps describe.
@@ -34,7 +39,8 @@ def load(folder: str | Path = Path(__file__).parent) -> Any:
     folder = Path(folder)
     about = json.loads((folder / STEPS_FILE).read_text(encoding="utf-8"))
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, about["dtype"]))
+    config.auto_map = {}  # the class that it names builds nothing by itself
+    model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, about["dtype"]), **options)
     for step in about["steps"]:
         STEPS[step["step"]](model, step)
     tensors = load_file(folder / WEIGHTS)
@@ -44,7 +50,42 @@ def load(folder: str | Path = Path(__file__).parent) -> Any:
         raise ValueError(f"{folder / WEIGHTS} does not fit the model: {', '.join(odd[:3])}")
     for name, tensor in tensors.items():
         places[name].data = tensor
+    if (folder / "generation_config.json").exists():
+        model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
     return model.eval()
+
+
+class PrunedModel:
+    """The class that an exported folder's config names, for `AutoModelForCausalLM.from_pretrained` to call."""
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: object) -> None:
+        """Nothing: the model that comes of it is of an ordinary class, and is not saved as one of this."""
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path, *_: Any, dtype: Any = None, device_map: Any = None, **rest: Any
+    ) -> Any:
+        """`load` in another dtype or on another device; `device_map` has one for all, or "auto" for the first GPU.
+
+        Raises:
+            ValueError: the weights do not fit, they are to be quantised, or are to go to several devices.
+        """
+        if rest.get("quantization_config") is not None:
+            raise ValueError("a pruned model of other shapes cannot be quantised while it is loaded")
+        # Transformers has put it into the config by then; another version may hand it on.
+        attention = rest.get("attn_implementation") or getattr(rest.get("config"), "_attn_implementation", None)
+        model = load(folder, **({} if attention is None else {"attn_implementation": attention}))
+        dtype = rest.get("torch_dtype") if dtype is None else dtype
+        if dtype not in (None, "auto"):
+            model.to(getattr(torch, dtype) if isinstance(dtype, str) else dtype)
+        devices = set(device_map.values()) if isinstance(device_map, dict) else {device_map}
+        if len(devices) > 1:
+            raise ValueError("a pruned model of other shapes is loaded onto one device")
+        device = devices.pop()
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        return model if device is None else model.to(device)
 
 
 def keep_blocks(model: Any, container: str, kept: Sequence[int]) -> None:

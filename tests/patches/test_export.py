@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -114,6 +115,31 @@ def test_layers_of_different_sizes_come_with_a_loader_that_needs_no_prunebench(
     found, dtype = loaded_by_its_own_file(tmp_path / "out")
     assert dtype == torch.bfloat16
     assert not differing_bits(found, logits(pruned))
+
+
+@pytest.mark.parametrize("spec", ["flap@attention=0.3", "svd_llm", "slicegpt"])
+def test_transformers_loads_them_too_if_it_may_run_their_code(folder: Path, tmp_path: Path, spec: str) -> None:
+    dense = save_dense(folder, "llama-gqa", torch.bfloat16)
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": 7, "pad_token_id": 3}))
+    pruned = prune_cell(dense, load_method(spec, [METHODS]), Target.parse("s30"), tiny_calibration()).model
+    save_patch(tmp_path / "p", make_patch(dense, pruned), {})
+    assert not export_cell(folder, tmp_path / "p", tmp_path / "out")
+
+    def loaded(**options: object) -> Any:
+        return AutoModelForCausalLM.from_pretrained(tmp_path / "out", trust_remote_code=True, **options)
+
+    model = loaded()
+    assert not differing_bits(logits(model), logits(pruned))
+    assert not differing_bits(logits(loaded(dtype="auto", device_map={"": "cpu"})), logits(pruned))
+    assert (model.dtype, model.training) == (torch.bfloat16, False)
+    assert (model.generation_config.eos_token_id, model.generation_config.pad_token_id) == (7, 3)
+    settings = {"do_sample": False, "max_new_tokens": 5, "pad_token_id": 0}
+    ids = tiny_calibration(2, 24)
+    assert torch.equal(model.generate(ids, **settings), pruned.generate(ids, **settings, eos_token_id=7))
+    other = loaded(dtype=torch.float32, attn_implementation="eager", device_map="cpu")
+    assert (other.dtype, other.config._attn_implementation) == (torch.float32, "eager")
+    with pytest.raises(ValueError, match="onto one device"):
+        loaded(device_map={"model": "cpu", "lm_head": "meta"})
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)

@@ -69,7 +69,7 @@ def test_both_matrices_of_a_pair_learn_and_keep_their_rank(model_type, spec):
     dense = tiny_model(model_type)
     plain = prune_cell(dense, load_method(spec, ["methods"]), Target.parse("s40"), random_ids()).model
     cell = _cell(spec, "s40", model_type)
-    assert cell.losses[-1].validation < cell.losses[0].validation - 0.1
+    assert cell.losses[-1].validation < cell.losses[0].validation - 0.05
     assert cell.losses[-1].validation == pytest.approx(_validation(cell.model), rel=1e-4)
     assert [type(module) for module in cell.model.modules()] == [type(module) for module in plain.modules()]
     before = plain.state_dict()
@@ -81,7 +81,7 @@ def test_both_matrices_of_a_pair_learn_and_keep_their_rank(model_type, spec):
 def test_a_smaller_model_learns_all_but_its_shortcuts(spec):
     plain = prune_cell(tiny_model("llama"), load_method(spec, ["methods"]), Target.parse("s33"), random_ids()).model
     cell = _cell(spec, "s33")
-    assert cell.losses[-1].validation < cell.losses[0].validation - 0.1
+    assert cell.losses[-1].validation < cell.losses[0].validation - 0.05
     assert cell.losses[-1].validation == pytest.approx(_validation(cell.model), rel=1e-4)
     before = plain.state_dict()
     matrices = {f"{name}.weight" for name in prunable_linears(plain)}
