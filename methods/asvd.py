@@ -43,6 +43,8 @@ def prune_model(model, calibration, target, alpha):
     S = diag(mean |x_j|^alpha). The SVD is exact (the released code's is randomised) and all layers have the
     same ratio: the search for each layer's own by its sensitivity is left out.
     """
+    if target.sparsity == 0:
+        return  # a pair that has no more weights than the matrix has half its rank
     groups = [group for block in block_linears(model) for group in block]
     for group, magnitude in zip(groups, mean_magnitudes(model, groups, calibration), strict=True):
         S = magnitude.double().pow(alpha)

@@ -18,8 +18,8 @@ METHOD = {
     # Share of the mean diagonal added to X^T X; the kept width is a multiple of this.
     "params": {"damping": 0.01, "multiple": 8},
 }
-# RMSNorm, attention, residual, RMSNorm, MLP, residual, under these very names. Others have LayerNorms, whose mean
-# cannot be rotated, more norms, or run both side by side.
+# RMSNorm, attention, residual, RMSNorm, MLP, residual, under these very names. (The paper makes LayerNorms RMSNorms
+# first, with their mean folded into the linears before; that is left out.)
 SUITED = ("llama", "mistral", "qwen2", "qwen3")
 
 
@@ -32,7 +32,9 @@ def prune_model(model, calibration, target, damping, multiple, note):
     slice is larger (the paper's 20 % are of the width, and about 10 % of the weights).
     """
     if model.config.model_type not in SUITED:
-        raise NotApplicable(f"slicegpt rotates models like {', '.join(SUITED)}; {model.config.model_type} is none")
+        layer_norms = any(isinstance(module, torch.nn.LayerNorm) for module in model.modules())
+        why = "LayerNorms, whose mean no rotation keeps" if layer_norms else "other norms or fused linears"
+        raise NotApplicable(f"slicegpt rotates {', '.join(SUITED)}; {model.config.model_type} has {why}")
     container = architecture_of(model).container
     width = model.get_input_embeddings().weight.shape[1]
     hidden = sliced_width(model, width, target.sparsity, multiple)

@@ -42,6 +42,8 @@ def prune_model(model, calibration, target, inputs, note):
     """
     if inputs not in ("dense", "pruned"):
         raise PrunebenchError(f"svd_llm: inputs={inputs} is none of dense, pruned")
+    if target.sparsity == 0:
+        return  # a pair that has no more weights than the matrix has half its rank
     device = next(model.parameters()).device
     blocks = block_linears(model)
 

@@ -143,3 +143,15 @@ def test_patches_and_exports_come_back(tmp_path, model_type):
 def test_what_no_sweep_reaches_is_not_applicable():
     with pytest.raises(NotApplicable, match=r"merges 4 of 6 away"):
         prune(deep_model("llama"), "laco@layers=2,interval=5", "s67")
+
+
+@pytest.mark.parametrize(("layers", "token", "which"), [(1, "s50", "none"), (1, "s90", "all"), (2, "s20", "none")])
+def test_models_of_one_or_two_blocks_keep_some_and_lose_some(layers, token, which):
+    with pytest.raises(NotApplicable, match=rf"of {layers} blocks is nearest to {which}"):
+        prune(deep_model("llama", layers), "laco", token)
+
+
+def test_one_of_two_blocks_can_go():
+    cell = prune(deep_model("llama", 2), "laco@threshold=-1.0", "s50")
+    assert cell.model.config.num_hidden_layers == 1
+    assert_generates_alike(cell.model)

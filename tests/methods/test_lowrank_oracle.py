@@ -10,8 +10,9 @@ from torch import nn
 from prunebench.engine.capture import capture_block_calls
 from prunebench.errors import NotApplicable
 from prunebench.models.architectures import ARCHITECTURES, architecture_of
-from prunebench.models.linear import prunable_linears
+from prunebench.models.linear import LinearView, prunable_linears
 from prunebench.plugins.loader import call_with_extras, load_method
+from prunebench.sparsity.lowrank import split_into_pair
 from prunebench.targets import Target
 from tests.methods.whole import assert_comes_back, assert_generates_alike, prune
 from tests.oracles import METHODS_FOLDER
@@ -128,6 +129,68 @@ def test_few_tokens_are_made_up_for_and_said():
 def test_no_rank_is_left_over():
     with pytest.raises(NotApplicable, match="leave no rank"):
         prune(tiny_model("llama"), "asvd", "s99")
+
+
+@pytest.mark.parametrize("model_type", ["llama", "gpt2"])
+@pytest.mark.parametrize("spec", METHODS)
+def test_nothing_to_remove_leaves_the_dense_model(model_type, spec):
+    model, method = tiny_model(model_type), load_method(spec, [METHODS_FOLDER])
+    call_with_extras(method.function, {**method.params, "note": print}, model, random_ids(), Target("structured", 0.0))
+    dense = tiny_model(model_type).state_dict()
+    assert dense.keys() == model.state_dict().keys()
+    assert all(torch.equal(tensor, dense[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("spec", METHODS)
+def test_little_is_left_and_still_runs(spec):
+    cell = prune(tiny_model("gpt2"), spec, "s90")
+    ranks = [cell.model.get_submodule(name)[0].out_features for name in prunable_linears(tiny_model("gpt2"))]
+    assert min(ranks) >= 1
+    assert cell.sparsity.measured == pytest.approx(0.9, abs=0.02)
+
+
+def whitened(shape, seed, spread):
+    """A weight (out, in) float64, and S lower triangular for inputs whose sizes differ by `spread` orders of ten."""
+    generator = torch.Generator().manual_seed(seed)
+    X = torch.randn(3 * shape[1], shape[1], generator=generator, dtype=torch.float64)
+    X = X @ torch.randn(shape[1], shape[1], generator=generator, dtype=torch.float64)
+    X = X * torch.logspace(-spread, 0, shape[1], dtype=torch.float64)
+    weight = torch.randn(*shape, generator=generator, dtype=torch.float64)
+    return weight, torch.linalg.cholesky(X.T @ X)
+
+
+@pytest.mark.parametrize("spread", [0, 2, 4])
+@pytest.mark.parametrize("shape", [(24, 40), (40, 24), (32, 32), (6, 40)])
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_the_pair_is_the_truncated_svd(shape, spread, diagonal):
+    """Against torch.linalg.svd: the same product, the same loss in every direction, both matrices of one size."""
+    W, S = whitened(shape, 1, spread)
+    S = S.diagonal() if diagonal else S
+    full = S.diag() if diagonal else S
+    U, sigma, V = torch.linalg.svd(W @ full, full_matrices=False)
+    module = nn.Linear(shape[1], shape[0], bias=False, dtype=torch.float64).requires_grad_(False)
+    module.weight.copy_(W)
+    for rank in (1, 5, min(shape) - 1, min(shape)):
+        model = nn.Sequential(copy.deepcopy(module))
+        split_into_pair(model, LinearView("0", model[0], False), rank, S**2 if diagonal else S @ S.T, lambda: S)
+        A, B = model[0][0].weight, model[0][1].weight
+        wanted = (U[:, :rank] * sigma[:rank]) @ V[:rank]
+        assert torch.linalg.norm(B @ A @ full - wanted) < 1e-8 * sigma[0]
+        lost = torch.linalg.norm((W - B @ A) @ full)
+        assert lost == pytest.approx(float(sigma[rank:].norm()), rel=1e-6, abs=1e-10 * float(sigma[0]))
+        # Both have the roots of the singular values.
+        assert torch.allclose(B.norm(dim=0), sigma[:rank].sqrt(), rtol=1e-4)
+        assert torch.allclose((A @ full).norm(dim=1), sigma[:rank].sqrt(), rtol=1e-4)
+
+
+def test_directions_without_inputs_come_back_where_the_rank_allows_it():
+    """More outputs' directions are asked for than the inputs have: the rest is the weight's own."""
+    W = torch.randn(8, 20, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    model = nn.Sequential(nn.Linear(20, 8, bias=False, dtype=torch.float64).requires_grad_(False))
+    model[0].weight.copy_(W)
+    X = torch.randn(3, 20, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    split_into_pair(model, LinearView("0", model[0], False), 8, X.T @ X, lambda: pytest.fail("no S is needed"))
+    assert torch.allclose(model[0][1].weight @ model[0][0].weight, W, atol=1e-10)
 
 
 @pytest.mark.parametrize("model_type", ARCHITECTURES)

@@ -112,3 +112,15 @@ def test_attention_scaled_by_its_number_is_not_applicable():
     dense.config.scale_attn_by_inverse_layer_idx = True
     with pytest.raises(NotApplicable, match="by its own number"):
         prune(dense, "shortgpt", "s30")
+
+
+@pytest.mark.parametrize(("layers", "token", "which"), [(1, "s50", "none"), (1, "s90", "all"), (2, "s20", "none")])
+def test_models_of_one_or_two_blocks_keep_some_and_lose_some(layers, token, which):
+    with pytest.raises(NotApplicable, match=rf"of {layers} blocks is nearest to {which}"):
+        prune(deep_model("llama", layers), "shortgpt", token)
+
+
+def test_one_of_two_blocks_can_go():
+    cell = prune(deep_model("llama", 2), "shortgpt", "s50")
+    assert cell.model.config.num_hidden_layers == 1
+    assert_generates_alike(cell.model)
