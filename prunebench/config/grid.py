@@ -150,7 +150,13 @@ def describe(grid: Grid) -> str:
     """What will be computed and what is left out, as lines for a person."""
     lines = [f"grid: {len(grid.cells)} cells in {len(grid.sweeps)} sweeps (one model, method and seed each)"]
     # Legality is decided by method and target alone, so one line stands for all models.
-    lines += [f"left out: {reason}" for reason in dict.fromkeys(skip.reason for skip in grid.skipped)]
+    methods: dict[str, dict[str, None]] = {}
+    for skip in grid.skipped:
+        methods.setdefault(skip.target, {})[skip.method] = None
+    lines += [
+        f"left out: {token}, which is {Target.parse(token).pattern} and not done by {', '.join(names)}"
+        for token, names in methods.items()
+    ]
     return "\n".join(lines)
 
 

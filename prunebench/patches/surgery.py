@@ -116,7 +116,7 @@ def keep_blocks(model: Any, container: str, kept: Sequence[int]) -> None:
 
 
 def factor(model: nn.Module, name: str, rank: int) -> nn.Sequential:
-    """Put two linears with `rank` channels between them in the place of one; their weights are still to come.
+    """Put two linears with `rank` channels between them in the place of one; their weights, zeros, are still to come.
 
     The second has the bias, if there was one. Whoever calls a linear without looking into it will not notice.
     """
@@ -125,6 +125,8 @@ def factor(model: nn.Module, name: str, rank: int) -> nn.Sequential:
     like = {"device": linear.weight.device, "dtype": linear.weight.dtype}
     first = nn.utils.skip_init(nn.Linear, width, rank, bias=False, **like)
     second = nn.utils.skip_init(nn.Linear, rank, height, bias=linear.bias is not None, **like)
+    for part in (first, second):  # fresh memory may hold the very weights that a patch is to store
+        part.weight.data.zero_()
     if linear.bias is not None:
         second.bias = nn.Parameter(linear.bias.detach(), requires_grad=False)
     pair = nn.Sequential(first, second).requires_grad_(False).train(linear.training)

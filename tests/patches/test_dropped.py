@@ -77,3 +77,19 @@ def test_steps_combine(model_type):
     apply_patch(model, patch)
     assert differing_tensors(model, pruned) == []
     assert torch.equal(model(random_ids()).logits, pruned(random_ids()).logits)
+
+
+def test_a_pair_whose_weights_lie_about_in_freed_memory_is_stored():
+    """A patch compares with a pair made afresh, which must not find the pruned one's numbers in the memory it gets."""
+    dense = tiny_model("llama")
+    name = "model.layers.0.mlp.up_proj"
+    for seed in range(20):
+        pruned = copy.deepcopy(dense)
+        for part in factor(pruned, name, 5):
+            assert not part.weight.any()
+            part.weight.normal_(generator=torch.Generator().manual_seed(seed))
+            del part
+        stale = [part.weight.clone() for part in pruned.get_submodule(name) for _ in range(4)]
+        del stale
+        patch = make_patch(dense, pruned)
+        assert {f"{name}.0.weight", f"{name}.1.weight"} <= patch.entries.keys()

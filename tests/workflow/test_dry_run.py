@@ -110,7 +110,7 @@ def test_the_dry_run_names_illegal_cells_once(project: Project) -> None:
     project.config["targets"] = ["u50", "s20"]
     said = project.snakemake("-n")
     assert "grid: 3 cells in 3 sweeps" in said
-    assert said.count("left out: wanda does unstructured and n:m, s20 is structured") == 1
+    assert said.count("left out: s20, which is structured and not done by magnitude, wanda") == 1
 
 
 def test_cells_per_job_cuts_sweeps_into_jobs(project: Project) -> None:
