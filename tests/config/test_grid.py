@@ -68,7 +68,7 @@ def test_all_cells_of_a_broken_method_are_in_the_grid(mapping: Mapping) -> None:
     assert {target for _, _, target in cells_of(grid, "broken")} == {"u50", "n2m4", "s20"}
 
 
-def test_the_description_counts_the_cells_and_names_each_target_once_that_methods_are_left_out_of(mapping: Mapping) -> None:
+def test_the_description_counts_the_cells_and_names_what_is_left_out_once(mapping: Mapping) -> None:
     text = describe(grid_of(mapping))
     assert text.splitlines()[0].startswith("grid: 8 cells in 6 sweeps")
     assert text.splitlines()[1:] == [
