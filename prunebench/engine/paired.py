@@ -22,12 +22,10 @@ class PairedGrams:
     Attributes:
         now: (in, in) Z^T Z.
         cross: (in, in) Z^T X.
-        dense: (in, in) X^T X.
     """
 
     now: Tensor
     cross: Tensor
-    dense: Tensor
 
 
 class BlockPair:
@@ -47,7 +45,7 @@ class BlockPair:
         sums: list[Tensor] = []
         for states, call in zip(self._states, self._calls, strict=True):
             x, z = _read(self.dense, name, call, states.dense), _read(self._block, name, call, states.now)
-            products = [z.T @ z, z.T @ x, x.T @ x]
+            products = [z.T @ z, z.T @ x]
             sums = [a + b for a, b in zip(sums, products, strict=True)] if sums else products
         return {view.name: PairedGrams(*sums) for view in linears}
 

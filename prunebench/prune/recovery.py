@@ -44,7 +44,7 @@ def prune_recovered(
         for name, grams in pair.grams(linears).items():
             view = next(view for view in linears if view.name == name)
             told = lambda text, name=name: note(f"{name}: {text}")  # noqa: E731
-            view.write(recovered(view.weight, grams.now, grams.cross, grams.dense, ridge, told), None)
+            view.write(recovered(view.weight, grams.now, grams.cross, ridge, told), None)
 
     def visit(index: int, pair: BlockPair) -> None:
         for module in sorted(chosen.get(index, ()), key=lambda module: module.kind):

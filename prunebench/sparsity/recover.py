@@ -27,57 +27,58 @@ def bias_for(module: UnitModule, gone: Tensor, mean: Tensor) -> Tensor:
 def refitted(module: UnitModule, gone: Tensor, gram: Tensor, ridge: float, note: Callable[[str], None]) -> Tensor:
     """The exit's weights for the channels that stay, fitted by least squares to what the exit gave with all of them.
 
-    Minimises ||X W^T - X_k V^T||^2 + ridge * mean(diag(X_k^T X_k)) * ||V - W_k||^2 over V. The ridge draws towards the
-    weights there were, W_k, for which the second term is zero: so whatever the ridge, the error on the calibration
-    data is at most what it is without refitting. Pruning's closed form of Greedy Output Approximation, which has no
-    ridge and cannot be solved where channels are collinear.
+    Minimises ||X W^T - X_k V^T||^2 + ridge * mean(diag(X_k^T X_k)) * ||V - W_k||^2 over V. Pruning's closed form of
+    Greedy Output Approximation, which has no ridge and cannot be solved where channels are collinear.
 
     Args:
         gone: (units,) bool.
         gram: (channels, channels) fp32, X^T X of what the exit reads.
 
     Returns:
-        (out, kept channels) fp32, in the order of the columns.
+        (out, kept channels), in the order of the columns, of the dtype of the weights; see `_fitted`.
     """
     kept = module.columns[~gone].flatten().to(gram.device)
     lost = module.columns[gone].flatten().to(gram.device)
-    W = module.output.weight.double()
-    G = gram.double()
-    system = G[kept][:, kept]
-    if not system.diagonal().mean():
-        return W[:, kept].float()  # the channels that stay are always zero and can make up for nothing
-    change = _solved(system, G[kept][:, lost] @ W[:, lost].T, ridge, note)
-    return (W[:, kept] + change.T).float()
+    W, G = module.output.weight, gram.double()
+    missing = G[kept][:, lost] @ W[:, lost].double().T
+    return _fitted(W[:, kept], G[kept][:, kept], missing, ridge, note)
 
 
-def recovered(
-    weight: Tensor, now: Tensor, cross: Tensor, dense: Tensor, ridge: float, note: Callable[[str], None]
-) -> Tensor:
+def recovered(weight: Tensor, now: Tensor, cross: Tensor, ridge: float, note: Callable[[str], None]) -> Tensor:
     """Weights W' that make of today's inputs Z what W made of the dense model's inputs X; a bias stays as it is.
 
     Minimises ||Z W'^T - X W^T||^2 + ridge * mean(diag(Z^T Z)) * ||W' - W||^2.  Li, Dong and Lei, arXiv 2407.19126,
-    Algorithms 2 to 4, whose closed form has no ridge. The ridge draws towards W, so the first term is at most what
-    it is with W itself; should rounding to the dtype of the weights undo that, W is returned.
+    Algorithms 2 to 4, whose closed form has no ridge.
 
     Args:
         weight: (out, in).
-        now, cross, dense: (in, in) Z^T Z, Z^T X and X^T X.
+        now, cross: (in, in) Z^T Z and Z^T X.
 
     Returns:
-        (out, in), of the dtype of `weight`.
+        (out, in), of the dtype of `weight`; see `_fitted`.
     """
-    W, Z, C = weight.double(), now.double(), cross.double()
-    if not Z.diagonal().mean():
-        return weight
     # Z^T Z and Z^T X of equal inputs are equal bit by bit, and nothing changes.
-    change = _solved(Z, (C - Z) @ W.T, ridge, note)
-    new = (W + change.T).to(weight.dtype)
-    target = ((W @ dense.double()) * W).sum()
+    missing = (cross.double() - now.double()) @ weight.double().T
+    return _fitted(weight, now.double(), missing, ridge, note)
 
-    def error(candidate: Tensor) -> Tensor:
-        return ((candidate @ Z) * candidate).sum() - 2 * ((candidate @ C) * W).sum() + target
 
-    return new if new.isfinite().all() and error(new.double()) <= error(W) else weight
+def _fitted(start: Tensor, gram: Tensor, missing: Tensor, ridge: float, note: Callable[[str], None]) -> Tensor:
+    """Weights V near `start` whose outputs Z V^T come nearer to some Y.
+
+    The ridge draws towards `start`, for which the penalty is zero: so whatever the ridge, the error on the calibration
+    data is at most what it was. Should rounding to the dtype of the weights undo that, `start` is returned.
+
+    Args:
+        start: (out, in).
+        gram: (in, in) fp64, Z^T Z.
+        missing: (in, out) fp64, Z^T (Y - Z start^T).
+    """
+    if not gram.diagonal().mean():
+        return start  # inputs that are always zero can make up for nothing
+    new = (start.double() + _solved(gram, missing, ridge, note).T).to(start.dtype)
+    change = new.double() - start.double()
+    gained = 2 * (change * missing.T).sum() - ((change @ gram) * change).sum()
+    return new if new.isfinite().all() and gained >= 0 else start
 
 
 def _solved(system: Tensor, right: Tensor, ridge: float, note: Callable[[str], None]) -> Tensor:

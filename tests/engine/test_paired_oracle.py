@@ -40,7 +40,7 @@ def test_grams_are_of_the_dense_model_and_of_the_changed_one(model_type):
     assert together.keys() == before.keys()
     for name, grams in together.items():
         X, Z = before[name], after[name]
-        for gram, wanted in ((grams.dense, X.T @ X), (grams.cross, Z.T @ X), (grams.now, Z.T @ Z)):
+        for gram, wanted in ((grams.cross, Z.T @ X), (grams.now, Z.T @ Z)):
             torch.testing.assert_close(gram, wanted, rtol=2e-3, atol=2e-3 * wanted.abs().max().item())
     for index, statistics in enumerate(norms):
         assert statistics.keys() == {view.name for view in groups[index][-1]}
@@ -53,7 +53,6 @@ def test_nothing_differs_while_nothing_is_changed():
     def visit(index, pair):
         (grams,) = pair.grams(linears[index][-1]).values()
         assert torch.equal(grams.now, grams.cross)
-        assert torch.equal(grams.now, grams.dense)
 
     model = tiny_model("llama")
     linears = block_linears(model)
