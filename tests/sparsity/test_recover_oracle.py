@@ -56,13 +56,15 @@ def test_the_bias_makes_the_mean_output_what_it_was(model_type, kind):
     ridge=st.sampled_from([0.0, 1e-6, 1e-4, 1e-2, 1.0, 100.0]),
     tokens=st.sampled_from([8, 70, 400]),
     offset=st.sampled_from([0.5, 30.0]),
+    small=st.sampled_from([1.0, 1e-3]),
     dtype=st.sampled_from([torch.float32, torch.bfloat16]),
     seed=st.integers(0, 30),
 )
 def test_refitting_never_increases_the_error_on_the_calibration_data(
-    model_type, kind, ridge, tokens, offset, dtype, seed
+    model_type, kind, ridge, tokens, offset, small, dtype, seed
 ):
     module, gone, X = setting(model_type, kind, tokens, seed, offset, dtype)
+    X[:, module.columns[gone].flatten()] *= small  # little to make up for: rounding the weights may cost more
     W_stay, X_stay, W_go, X_go = halves(module, gone, X)
     new = refitted(module, gone, (X.double().T @ X.double()), ridge, lambda text: None)
     assert new.dtype == dtype  # as it will be stored: rounding counts
