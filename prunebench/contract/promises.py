@@ -20,7 +20,7 @@ from prunebench.models.linear import LinearView, prunable_linears
 from prunebench.plugins.loader import Method
 from prunebench.prune.cell import prune_cell, prune_copy
 from prunebench.prune.verify import check_untouched
-from prunebench.prune.verify_whole import block_weights, verify_whole
+from prunebench.prune.verify_whole import verify_whole
 from prunebench.sparsity.select import BLOCK_COLUMNS, WHOLE
 from prunebench.targets import DENSE, Target
 
@@ -179,7 +179,7 @@ def dtype_and_device_kept(method: Method) -> None:
 def others_untouched(method: Method) -> None:
     for dense, pruned, target in _pruned_models(method, _targets(method)):
         if method.kind == "model" and target.pattern == "structured":
-            verify_whole(dense, pruned, block_weights(dense))
+            verify_whole(dense, pruned)
             continue
         check_untouched(dense, pruned, set(prunable_linears(dense)), resized=method.header.patterns == ["structured"])
 

@@ -20,7 +20,7 @@ from prunebench.plugins.loader import Method, call_with_extras
 from prunebench.prune.finetune import RecoveryIds, fine_tune
 from prunebench.prune.streams import generator_for
 from prunebench.prune.targets import linear_targets
-from prunebench.prune.units import modules_of_target, prune_units
+from prunebench.prune.units import chosen_names, modules_of_target, prune_units
 from prunebench.prune.verify import verify_pruned
 from prunebench.prune.verify_units import kept_units, verify_structured
 from prunebench.results.records import Loss, Sparsity
@@ -68,8 +68,9 @@ def prune_cell(
     """
     model, notes, to = _prune(dense, method, target, calibration, seed, device, progress, facts or DenseFacts())
     if target.pattern == "structured":
-        share_of = modules_of_target(dense, method, to.kept)
-        sparsity = verify_structured(dense, model, target, to.kept, method.framework.units.compensation, share_of)
+        units, share_of = method.framework.units, modules_of_target(dense, method, to.kept)
+        chosen = chosen_names(dense, units) if method.kind == "units" else None
+        sparsity = verify_structured(dense, model, target, to.kept, units.compensation, share_of, chosen)
     else:
         sparsity = verify_pruned(dense, model, target, method.header.group, to.targets)
     losses: list[Loss] = []

@@ -18,6 +18,7 @@ from prunebench.errors import ContractError, NotApplicable
 from prunebench.models.units import UnitModule, unit_modules
 from prunebench.plugins.loader import Method, call_with_extras
 from prunebench.plugins.unit_settings import UnitSettings
+from prunebench.plugins.variants import reads
 from prunebench.prune.recovery import prune_recovered
 from prunebench.prune.streams import generator_for
 from prunebench.sparsity.recover import bias_for, refitted
@@ -27,9 +28,6 @@ from prunebench.targets import Target
 
 Statistics = Mapping[str, InputStatistics]
 Note = Callable[[str], None]
-_COMPENSATION_NEEDS: dict[str, list[str]] = {
-    "none": [], "bias": ["input_mean"], "least_squares": ["gram"], "two_step": []
-}  # fmt: skip
 
 
 def prune_units(
@@ -62,15 +60,16 @@ def prune_units(
     whole = chosen.values() if settings.share_of == "pruned" else blocks
     budget = target.sparsity * sum(module.units * module.unit_weights for block in whole for module in block)
     score = _Scorer(method, target, _gradients(model, method, calibration, device, facts), seed, note)
-    needs: list[str] = [need for need in method.header.needs if need != "gradients"]
-    repair_needs = _COMPENSATION_NEEDS[settings.compensation]
+    read = reads(method.header, method.framework)
+    needs: list[str] = [need for need in read.needs if need != "gradients"]
+    repair_needs: list[str] = list(read.repair)
 
     gone: dict[str, Tensor] = {}
     if settings.allocation == "uniform":
         counts = uniform_counts(list(chosen.values()), budget, settings.attention)
         needs = list(dict.fromkeys([*needs, *repair_needs]))
     elif settings.allocation == "similarity":
-        if settings.only != "mlp":
+        if read.attention:
             work = partial(attention_distances, model, calibration, device, progress)
             distances = facts.once("attention distances", work)
             gone, tau = similar_heads(list(chosen.values()), distances, budget, settings.attention, settings.tau)
@@ -125,6 +124,11 @@ def chosen_modules(blocks: Sequence[Sequence[UnitModule]], settings: UnitSetting
     return chosen
 
 
+def chosen_names(dense: nn.Module, settings: UnitSettings) -> set[str]:
+    """The names of the modules that may lose units."""
+    return {module.name for block in chosen_modules(unit_modules(dense), settings).values() for module in block}
+
+
 def modules_of_target(dense: nn.Module, method: Method, kept: Mapping[str, Tensor]) -> set[str]:
     """The names of the modules whose weights the target is a share of; none for those of all decoder blocks.
 
@@ -134,10 +138,9 @@ def modules_of_target(dense: nn.Module, method: Method, kept: Mapping[str, Tenso
     settings = method.framework.units
     if settings.share_of == "all" or not kept:
         return set()
-    blocks = unit_modules(dense)
     if method.kind == "units":
-        return {module.name for block in chosen_modules(blocks, settings).values() for module in block}
-    modules = [module for block in blocks for module in block]
+        return chosen_names(dense, settings)
+    modules = [module for block in unit_modules(dense) for module in block]
     kinds = {module.kind for module in modules if not kept[module.name].all()}
     return {module.name for module in modules if module.kind in kinds}
 

@@ -9,7 +9,7 @@ from prunebench.errors import ContractError
 from prunebench.models.linear import LinearView, prunable_linears
 from prunebench.models.units import UnitModule, unit_modules
 from prunebench.prune.verify import check_untouched, same_bits
-from prunebench.prune.verify_whole import block_weights, verify_whole
+from prunebench.prune.verify_whole import block_weights, verify_whole, whole_slack
 from prunebench.results.records import Size, Sparsity
 from prunebench.targets import Target
 
@@ -22,15 +22,17 @@ def verify_structured(
     kept: Mapping[str, Tensor],
     compensation: str,
     share_of: Collection[str] = (),
+    chosen: Collection[str] | None = None,
 ) -> Sparsity:
     """Compare the smaller model with the dense one and measure what is gone.
 
     Args:
         kept: (units,) bool for every depth-2 module by name. Empty for a method that changed the model as it liked,
             which is held to `verify_whole` and, less closely, to the target.
-        share_of: the modules whose weights the target is a share of, by name; empty for all linears in decoder blocks.
         compensation: `bias` may have changed the biases of the exits, `least_squares` their weights, and `two_step`
             every weight of the modules, even of one that lost nothing: what it reads is no longer what it was.
+        share_of: the modules whose weights the target is a share of, by name; empty for all linears in decoder blocks.
+        chosen: the modules that may have been compensated, by name; None for all.
 
     Returns:
         `measured` is the share of the weights of the blocks' matrices that is gone.
@@ -45,14 +47,16 @@ def verify_structured(
     before, now = block_weights(dense), block_weights(pruned)
     wanted = target.sparsity
     if not kept:
-        slack = verify_whole(dense, pruned, before)
+        verify_whole(dense, pruned)
+        slack = whole_slack(before, now, wanted)
     else:
         check_untouched(dense, pruned, set(prunable_linears(dense)), resized=True)
         after = prunable_linears(pruned)
         blocks = unit_modules(dense)
         modules = [module for block in blocks for module in block]
         for module in modules:
-            _check_module(module, after, kept[module.name], compensation)
+            allowed = compensation if chosen is None or module.name in chosen else "none"
+            _check_module(module, after, kept[module.name], allowed)
         # One unit of each block, of the finer kind that lost any: what whole units leave over.
         lost = {module.kind for module in modules if not kept[module.name].all()}
         finest = [min(m.unit_weights for m in block if not lost or m.kind in lost) for block in blocks]

@@ -10,7 +10,7 @@ from prunebench.errors import ContractError
 from prunebench.models.architectures import ARCHITECTURES
 from prunebench.prune.verify import same_bits
 
-# How far from the target: ranks and slices are whole numbers, and some methods round them.
+# How far from the target, and at most half of it: ranks and slices are whole numbers, and some methods round them.
 _SLACK = 0.05
 _TOKENS = 12
 # Of the logits' spread. Rounding in 16 bits gives hundredths, keys of another block in the cache give about 1.
@@ -18,28 +18,29 @@ _CACHE_TOLERANCE = 0.3
 
 
 @torch.no_grad()
-def verify_whole(dense: nn.Module, pruned: nn.Module, weights: Sequence[int]) -> float:
+def verify_whole(dense: nn.Module, pruned: nn.Module) -> None:
     """Check what holds whatever was changed.
 
     Outside the decoder blocks every tensor has the dense model's bits, unless the hidden states have become narrower,
     which changes them all. Types stay. The model still gives logits for the same vocabulary, finite ones, and gives
     the same with a cache as without.
 
-    Args:
-        weights: of each block of the dense model.
-
-    Returns:
-        How far the share of the weights that is gone may be from the target: half a block
-        where that is more and blocks were dropped.
-
     Raises:
         ContractError: it is not so; the message says what.
     """
     _check_outside(dense, pruned)
     _check_runs(dense, pruned)
-    if len(block_weights(pruned)) == len(weights):
-        return _SLACK
-    return max(_SLACK, max(weights) / sum(weights) / 2 + 1e-6)
+
+
+def whole_slack(before: Sequence[int], now: Sequence[int], wanted: float) -> float:
+    """How far the share of the weights that is gone may be from the wanted one.
+
+    Args:
+        before, now: the weights of each block of the dense and of the pruned model. Where blocks were dropped, half a
+            block is as near as whole blocks get.
+    """
+    slack = min(_SLACK, wanted / 2)
+    return slack if len(before) == len(now) else max(slack, max(before) / sum(before) / 2 + 1e-6)
 
 
 def block_weights(model: nn.Module) -> list[int]:

@@ -102,6 +102,14 @@ def test_a_modules_compensation_needs_a_loss():
         verify_structured(dense, pruned, S30, kept, "least_squares")
 
 
+def test_recovery_may_change_the_modules_that_were_to_lose_units_only():
+    dense, pruned, kept = pruned_by_hand()
+    pruned.model.layers[1].self_attn.q_proj.weight.mul_(1.1)
+    verify_structured(dense, pruned, S30, kept, "two_step", (), {*kept})
+    with pytest.raises(ContractError, match=r"weight of .*layers\.1\.self_attn\.q_proj"):
+        verify_structured(dense, pruned, S30, kept, "two_step", (), {*kept} - {"model.layers.1.attention"})
+
+
 def test_a_whole_model_method_is_held_to_the_target_and_to_finite_values():
     dense, pruned, _ = pruned_by_hand()
     assert verify_structured(dense, pruned, S30, {}, "none").measured == pytest.approx(0.3)

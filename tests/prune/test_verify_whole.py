@@ -44,6 +44,13 @@ def test_half_a_block_is_as_near_as_whole_blocks_get():
             verify(dense, pruned, token)
 
 
+@pytest.mark.parametrize("token", ["s01", "s05", "s20"])
+def test_doing_nothing_is_no_way_to_meet_a_small_target(token):
+    dense = tiny_model("llama")
+    with pytest.raises(ContractError, match=f"0.00% of the weights .* {token} asks for"):
+        verify(dense, copy.deepcopy(dense), token)
+
+
 def test_who_drops_no_blocks_comes_nearer():
     dense = tiny_model("llama")
     pruned = copy.deepcopy(dense)
