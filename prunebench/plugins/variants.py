@@ -7,12 +7,13 @@ from typing import Literal, get_args
 from pydantic import ValidationError
 
 from prunebench.errors import PrunebenchError, unknown_name
-from prunebench.plugins.header import FRAMEWORK_PARAMS, LORA_KEYS, Header, Value
+from prunebench.plugins.header import FRAMEWORK_PARAMS, LORA_KEYS, Header, Need, Value
 from prunebench.plugins.unit_settings import UNIT_KEYS, UnitSettings
 
 Allocation = Literal["uniform", "owl", "alphapruning"]
 Data = Literal["calibration", "self"]
 ALLOCATIONS: tuple[Allocation, ...] = get_args(Allocation)
+_COMPENSATION_NEEDS: dict[str, tuple[Need, ...]] = {"bias": ("input_mean",), "least_squares": ("gram",)}
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,23 @@ class FrameworkParams:
     recovery: Recovery | None = None
 
 
+@dataclass(frozen=True)
+class Reads:
+    """What a variant's cells are made of beside the model's weights.
+
+    Attributes:
+        needs: the statistics that the method itself sees.
+        repair: those that its compensation is made of.
+        attention: whether heads are compared by what they attend to.
+        calibration: whether calibration data counts for any of it; if not, other data prunes the same.
+    """
+
+    needs: tuple[Need, ...] = ()
+    repair: tuple[Need, ...] = ()
+    attention: bool = False
+    calibration: bool = False
+
+
 def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> FrameworkParams:
     """Read them from a variant's values; those of the method itself are left aside.
 
@@ -84,6 +102,22 @@ def framework_params(spec: str, values: Mapping[str, Value], header: Header) -> 
     chosen = next((known for known in ALLOCATIONS if known == allocation), ALLOCATIONS[0])
     units = header.units or UnitSettings()  # of whole-model methods, what their targets mean
     return FrameworkParams(nsamples, names, chosen, units, source, recovery)
+
+
+def reads(header: Header, framework: FrameworkParams) -> Reads:
+    """What the method of this header reads when the framework uses it so: all that is asked for, by whomever."""
+    units, needs = framework.units, tuple(header.needs)
+    if header.kind == "model":  # given the calibration itself
+        return Reads(needs, calibration=True)
+    attention = header.kind == "units" and units.allocation == "similarity" and units.only != "mlp"
+    calibration = (
+        bool(needs)
+        or attention
+        or units.compensation != "none"  # two_step has no statistics, but fits to the outputs on this data
+        or framework.allocation == "owl"
+        or framework.data == "self"  # as many sequences, and as long
+    )
+    return Reads(needs, _COMPENSATION_NEEDS.get(units.compensation, ()), attention, calibration)
 
 
 def recovery_settings(spec: str, values: Mapping[str, Value]) -> Recovery | None:

@@ -22,7 +22,7 @@ from prunebench.files import digest_json
 from prunebench.layout import CALIBRATION, MODEL, RECOVERY, TASK, WINDOWS, Sweep
 from prunebench.plugins.digest import method_digest
 from prunebench.plugins.header import parse_variant, read_header
-from prunebench.plugins.variants import recovery_settings
+from prunebench.plugins.variants import framework_params, reads, recovery_settings
 from prunebench.results.expected import HEAD_DISTANCE, Pair, block_pairs
 from prunebench.results.provenance import package_version
 
@@ -194,12 +194,9 @@ def _method_digest(path: Path) -> str:
 
 
 def _calibrated(config: Config, sweep: Sweep) -> bool:
-    """Whether the method sees the calibration tokens or anything made of them; a broken file may, once mended."""
-    name, values = parse_variant(sweep.method)
-    if values.get("allocation") == "owl" or values.get("compensation", "none") != "none":
-        return True
-    path = config.method_files[name]
-    return _cached_calibrated(path, _states(path))
+    """Whether the sweep's method sees the calibration tokens or anything made of them."""
+    path = config.method_files[parse_variant(sweep.method)[0]]
+    return _cached_calibrated(sweep.method, path, _states(path))
 
 
 def _states(path: Path) -> _States:
@@ -214,13 +211,12 @@ def _cached_digest(path: Path, states: _States) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _cached_calibrated(path: Path, states: _States) -> bool:
+def _cached_calibrated(spec: str, path: Path, states: _States) -> bool:
     try:
         header = read_header(path)
+        return reads(header, framework_params(spec, parse_variant(spec)[1], header)).calibration
     except PrunebenchError:
-        return True
-    compensated = header.units is not None and header.units.compensation != "none"
-    return bool(header.needs) or compensated or header.kind == "model"
+        return True  # a broken file may see them, once mended
 
 
 def _dataset_settings(config: Config, kind: Kind) -> dict[str, Any]:

@@ -109,6 +109,39 @@ def test_a_compensation_made_of_the_calibration_makes_it_count(project: Project)
     assert "calibration" in prune_keys(project, "repaired")[1]
 
 
+@pytest.mark.parametrize(
+    ("variant", "counts"),
+    [
+        ("mag_sp", False),
+        ("mag_sp@allocation=global", False),
+        ("mag_sp@allocation=similarity", True),
+        ("mag_sp@allocation=similarity,only=attention", True),
+        ("mag_sp@allocation=similarity,only=mlp", False),  # there are no heads to compare
+        ("mag_sp@compensation=two_step", True),
+        ("mag_sp@data=self", True),
+        ("random_units@allocation=similarity", True),
+        ("magnitude_units@allocation=similarity,data=self", True),
+        ("alike", True),
+        ("alike@allocation=uniform", False),
+        ("good@data=self", True),
+    ],
+)
+def test_what_the_framework_reads_for_a_variant_makes_the_calibration_count(
+    project: Project, variant: str, counts: bool
+) -> None:
+    for name in ("mag_sp", "random_units", "magnitude_units"):
+        project.use_shipped(name)
+    units = '"patterns": ["structured"], "units": {"allocation": "similarity"},'
+    project.method("alike", Path("methods/mag_sp.py").read_text().replace('"patterns": ["structured"],', units))
+    before = prune_keys(project, variant)
+    assert ("calibration" in before[1]) == counts
+    fewer = f"{variant}{',' if '@' in variant else '@'}nsamples=2"
+    assert (prune_keys(project, fewer)[0] != before[0]) == counts
+    assert (prune_keys(project, fewer)[1] != before[1]) == counts
+    project.write_calibration(seed=7)
+    assert (prune_keys(project, variant)[1] != before[1]) == counts
+
+
 def test_a_method_that_gets_the_whole_model_gets_the_calibration_too(project: Project) -> None:
     _, before = prune_keys(project, "dense")
     project.write_calibration(seed=7)
