@@ -117,3 +117,15 @@ def test_breaches_are_named(change, message):
     change(pruned)
     with pytest.raises(ContractError, match=message):
         verify(dense, pruned, "s33")
+
+
+def test_what_only_rounding_tells_apart_is_no_breach(monkeypatch):
+    """A broken model in 16 bits may give anything with a cache, but not in 32; wrong numbers are wrong in both."""
+    monkeypatch.setattr("prunebench.prune.verify_whole._CACHE_TOLERANCE", 1e-4)
+    dense, pruned = without_the_last_block()
+    dense, pruned = dense.bfloat16(), pruned.bfloat16()
+    verify(dense, pruned, "s33")
+    assert pruned.dtype == torch.bfloat16
+    stale_cache_numbers(pruned)
+    with pytest.raises(ContractError, match=r"with a cache|cannot run"):
+        verify(dense, pruned, "s33")
