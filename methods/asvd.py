@@ -2,6 +2,7 @@
 
 import torch
 
+from prunebench.engine.sequential import calibration_batches
 from prunebench.models.linear import block_linears
 from prunebench.sparsity.lowrank import rank_for, split_into_pair
 
@@ -28,8 +29,8 @@ def mean_magnitudes(model, groups, calibration):
 
     hooks = [group[0].module.register_forward_pre_hook(listener(index)) for index, group in enumerate(groups)]
     try:
-        for ids in calibration.to(groups[0][0].weight.device).split(max(1, 2048 // calibration.shape[1])):
-            model(ids, use_cache=False)
+        for ids in calibration_batches(calibration):
+            model(ids.to(groups[0][0].weight.device), use_cache=False)
     finally:
         for hook in hooks:
             hook.remove()

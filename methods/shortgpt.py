@@ -2,7 +2,9 @@
 
 import torch
 
-from prunebench.engine.whole import block_calls
+from prunebench.engine.capture import capture_block_calls
+from prunebench.engine.sequential import calibration_batches
+from prunebench.models.architectures import architecture_of
 from prunebench.patches.surgery import keep_blocks
 from prunebench.sparsity.depth import block_sizes, nearest_count
 
@@ -16,15 +18,20 @@ METHOD = {
 }
 
 
+@torch.no_grad()
 def block_influence(model, calibration):
     """BI of each block (eq. 1): 1 - the mean over tokens of cos(input, output).  Returns a list of floats."""
-    influence = []
-    for inputs, outputs in block_calls(model, calibration):
+    blocks = [block for _, block in architecture_of(model).blocks(model)]
+    captured = [capture_block_calls(model, blocks, ids) for ids in calibration_batches(calibration)]
+    states, influence = [first for first, _ in captured], []
+    for index, block in enumerate(blocks):
+        outputs = [calls[index].run(block, x) for x, (_, calls) in zip(states, captured, strict=True)]
         cosines = [
             torch.nn.functional.cosine_similarity(x.double(), y.double(), dim=-1).flatten()
-            for x, y in zip(inputs, outputs, strict=True)
+            for x, y in zip(states, outputs, strict=True)
         ]
         influence.append(1 - torch.cat(cosines).mean().item())
+        states = outputs
     return influence
 
 

@@ -3,6 +3,7 @@
 import torch
 
 from prunebench.engine.capture import capture_block_calls
+from prunebench.engine.sequential import calibration_batches
 from prunebench.errors import NotApplicable
 from prunebench.models.architectures import architecture_of
 from prunebench.models.linear import block_linears
@@ -15,8 +16,9 @@ METHOD = {
     "patterns": ["structured"],
     "needs": [],
     "cite": "ashkboos2024slicegpt",
-    # Share of the mean diagonal added to X^T X; the kept width is a multiple of this.
-    "params": {"damping": 0.01, "multiple": 8},
+    # What the target is a share of; what the kept width is a multiple of.
+    "params": {"of": "weights", "multiple": 8},
+    "choices": {"of": ["weights", "width"]},
 }
 # RMSNorm, attention, residual, RMSNorm, MLP, residual, under these very names. (The paper makes LayerNorms RMSNorms
 # first, with their mean folded into the linears before; that is left out.)
@@ -24,12 +26,15 @@ SUITED = ("llama", "mistral", "qwen2", "qwen3")
 
 
 @torch.no_grad()
-def prune_model(model, calibration, target, damping, multiple, note):
+def prune_model(model, calibration, target, of, multiple, note):
     """Rotate what attention and MLP of each block read into the principal axes of it, and slice the smallest off.
 
-    The axes are those of what reaches each norm from what is sliced already, as in the released code. The head keeps
-    its width. The target is the share of the blocks' weights that is gone in the end, with the shortcuts counted: the
-    slice is larger (the paper's 20 % are of the width, and about 10 % of the weights).
+    The axes are those of what reaches each norm from what is sliced already, as in the released code. (The multiple of
+    the unit matrix that this adds to X^T X changes none.) The head keeps its width. The target is the share of the
+    blocks' weights that is gone in the end, with the shortcuts counted; of=width: the slice, as in the paper, whose
+    20 % are about 10 % of the weights.
+
+    Returns the share of the blocks' weights that such a slice takes.
     """
     if model.config.model_type not in SUITED:
         layer_norms = any(isinstance(module, torch.nn.LayerNorm) for module in model.modules())
@@ -37,41 +42,43 @@ def prune_model(model, calibration, target, damping, multiple, note):
         raise NotApplicable(f"slicegpt rotates {', '.join(SUITED)}; {model.config.model_type} has {why}")
     container = architecture_of(model).container
     width = model.get_input_embeddings().weight.shape[1]
-    hidden = sliced_width(model, width, target.sparsity, multiple)
-    rotations = [axes[:, :hidden] for axes in principal_axes(model, calibration, damping, hidden)]
+    hidden = sliced_width(width, target.sparsity, multiple, lambda h: h / width if of == "width" else left(model, h))
+    rotations = [axes[:, :hidden] for axes in principal_axes(model, calibration, hidden)]
     rotations.append(torch.eye(width, dtype=torch.float64, device=rotations[0].device))  # into the final norm
     note(f"hidden states of {hidden} instead of {width} channels")
+    gone = 1 - left(model, hidden)
     rotate(model, container, rotations, width, hidden)
+    return gone if of == "width" else target.sparsity
 
 
-def sliced_width(model, width, removed, multiple):
-    """The multiple at which the blocks have lost the share `removed` of their weights most nearly."""
+def left(model, hidden):
+    """The share of the blocks' weights that a model sliced to so many channels has, shortcuts included."""
     blocks = block_linears(model)
     total = sum(view.weight.numel() for block in blocks for group in block for view in group)
+    width = model.get_input_embeddings().weight.shape[1]
+    shortcuts = (2 * len(blocks) - 1) * hidden * hidden + hidden * width
+    last = blocks[-1][-1][0].weight  # writes the old width
+    return hidden / width + (last.shape[1] * (width - hidden) + shortcuts) / total
 
-    def left(hidden):
-        shortcuts = (2 * len(blocks) - 1) * hidden * hidden + hidden * width
-        last = blocks[-1][-1][0].weight  # writes the old width
-        return total * hidden / width + last.shape[1] * (width - hidden) + shortcuts
 
+def sliced_width(width, removed, multiple, share):
+    """The multiple at which the share `removed` is gone most nearly; share(hidden) is what is left."""
     multiple = max(1, min(multiple, width // 64))  # steps of a narrow model would be too coarse for a target
     choices = range(multiple, width + 1, multiple)
-    return width if removed <= 0 else min(choices, key=lambda h: abs(1 - left(h) / total - removed))
+    return width if removed <= 0 else min(choices, key=lambda h: abs(1 - share(h) - removed))
 
 
-def principal_axes(model, calibration, damping, hidden):
+def principal_axes(model, calibration, hidden):
     """Of what each norm of each block reads, in order: the axes (width, width) float64, largest variance first.
 
     `hidden` of them are kept, and the rest is taken out of the hidden states before they go on.
     """
     blocks = [block for _, block in architecture_of(model).blocks(model)]
-    batches = calibration.to(next(model.parameters()).device).split(max(1, 2048 // calibration.shape[1]))
-    captured = [capture_block_calls(model, blocks, ids) for ids in batches]
+    captured = [capture_block_calls(model, blocks, ids) for ids in calibration_batches(calibration)]
     states, axes = [first for first, _ in captured], []
 
     def slice_off():
         gram = sum(x.flatten(0, -2).double().T @ x.flatten(0, -2).double() for x in states)
-        gram.diagonal().add_(damping * gram.diagonal().mean())
         axes.append(torch.linalg.eigh(gram).eigenvectors.flip(1))
         kept = axes[-1][:, :hidden].float()
         states[:] = [(x.float() @ kept @ kept.T).to(x.dtype) for x in states]

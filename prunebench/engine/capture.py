@@ -37,7 +37,7 @@ def capture_block_calls(model: nn.Module, blocks: list[nn.Module], ids: Tensor) 
     """Run the model around its blocks and record how it calls each one; no block is computed.
 
     Args:
-        ids: (batch, tokens) token ids.
+        ids: (batch, tokens) token ids, on any device.
 
     Returns:
         The first block's input hidden states (batch, tokens, hidden), and one call per block. Calls are
@@ -61,7 +61,7 @@ def capture_block_calls(model: nn.Module, blocks: list[nn.Module], ids: Tensor) 
         return first[0]
 
     with _forwards_replaced(blocks, record), suppress(_LastBlockReached):
-        model(input_ids=ids, use_cache=False)
+        model(input_ids=ids.to(next(model.parameters()).device), use_cache=False)
     return first[0], calls
 
 

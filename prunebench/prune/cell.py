@@ -70,7 +70,7 @@ def prune_cell(
     if target.pattern == "structured":
         units, share_of = method.framework.units, modules_of_target(dense, method, to.kept)
         chosen = chosen_names(dense, units) if method.kind == "units" else None
-        sparsity = verify_structured(dense, model, target, to.kept, units.compensation, share_of, chosen)
+        sparsity = verify_structured(dense, model, target, to.kept, units.compensation, share_of, chosen, to.share)
     else:
         sparsity = verify_pruned(dense, model, target, method.header.group, to.targets)
     losses: list[Loss] = []
@@ -120,6 +120,7 @@ def _prune(
         calibration = facts.once("self-written text", work)
     targets, notes = linear_targets(model, method.framework, target, calibration, device, facts)
     kept: dict[str, Tensor] = {}
+    share = target.sparsity
     said: list[str] = []
 
     def note(text: object) -> None:
@@ -131,6 +132,8 @@ def _prune(
         model.to("cpu")
         if isinstance(told, Mapping) and target.pattern == "structured":
             kept = kept_units(dense, told)
+        if isinstance(told, float):
+            share = told
     elif method.kind in ("score", "layer"):
         gradients: dict[str, WeightGradients] = {}
         if "gradients" in method.header.needs:
@@ -142,15 +145,22 @@ def _prune(
         kept = prune_units(model, method, target, calibration, seed, device, progress, facts, note)
     if len(said) > _NOTES:
         said[_NOTES:] = [f"and {len(said) - _NOTES} more notes"]
-    return model, notes + said, _Promised(targets, kept)
+    return model, notes + said, _Promised(targets, kept, share)
 
 
 @dataclass(frozen=True)
 class _Promised:
-    """What a pruned model is to be: the target of each linear; of units, which were kept, by depth-2 module."""
+    """What a pruned model is to be.
+
+    Attributes:
+        targets: of each linear.
+        kept: of units, by depth-2 module.
+        share: of the weights that is to be gone, where a whole-model method says what its target comes to.
+    """
 
     targets: Mapping[str, Target]
     kept: Mapping[str, Tensor]
+    share: float
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ def verify_structured(
     compensation: str,
     share_of: Collection[str] = (),
     chosen: Collection[str] | None = None,
+    share: float | None = None,
 ) -> Sparsity:
     """Compare the smaller model with the dense one and measure what is gone.
 
@@ -33,6 +34,7 @@ def verify_structured(
             every weight of the modules, even of one that lost nothing: what it reads is no longer what it was.
         share_of: the modules whose weights the target is a share of, by name; empty for all linears in decoder blocks.
         chosen: the modules that may have been compensated, by name; None for all.
+        share: of the weights that is to be gone; None for the target's.
 
     Returns:
         `measured` is the share of the weights of the blocks' matrices that is gone.
@@ -45,7 +47,7 @@ def verify_structured(
         if not tensor.isfinite().all():
             raise ContractError(f"{name} has NaN or infinite values after pruning")
     before, now = block_weights(dense), block_weights(pruned)
-    wanted = target.sparsity
+    wanted = target.sparsity if share is None else share
     if not kept:
         verify_whole(dense, pruned)
         slack = whole_slack(before, now, wanted)

@@ -86,6 +86,14 @@ def test_the_target_counts_the_shortcuts(token):
     assert_generates_alike(cell.model)
 
 
+def test_the_papers_target_is_a_share_of_the_width_and_what_it_comes_to_is_measured():
+    dense = tiny_model("llama")
+    cell = prune(dense, "slicegpt@of=width", "s25")
+    assert cell.model.model.embed_tokens.weight.shape[1] == 48
+    assert cell.sparsity.measured == pytest.approx(cell.sparsity.target)
+    assert cell.sparsity.measured < 0.2
+
+
 def test_the_head_stays_as_it_was_and_loose():
     dense = tiny_model("llama")
     dense.config.tie_word_embeddings = True

@@ -68,9 +68,9 @@ DATASET_SPOTS = [
     (f"{GREEDY}3", "llama-7b", f"greedy_output@allocation=uniform,{BLOCKS}", "s20", "perplexity", "wikitext2", "NA"),
     (f"{GREEDY}4", "vicuna-7b", "llm_pruner@criterion=element2", "s20", "acc_norm", "openbookqa", "39.00"),
     (f"{GREEDY}5", "llama-13b", f"greedy_output@{BLOCKS}", "s20", "acc", "boolq-superglue", "68.48"),
-    (f"{NET}1", "llama-2-7b", "slicegpt", "s30", "effective_sparsity", "", "21.4%"),
+    (f"{NET}1", "llama-2-7b", "slicegpt@of=width", "s30", "effective_sparsity", "", "21.4%"),
     (f"{NET}1", "llama-2-7b", "prunenet", "s20", "flops", "", "1.18e+13 (1.15x)"),
-    (f"{NET}2", "llama-2-7b", "slicegpt", "s20", "acc_norm", "arc_challenge", "37.54 (81%)"),
+    (f"{NET}2", "llama-2-7b", "slicegpt@of=width", "s20", "acc_norm", "arc_challenge", "37.54 (81%)"),
     (f"{NET}3", "phi-2", "prunenet@lora=8000", "s30", "average", "", "58.34"),
     (f"{NET}4", "llama-2-7b", "laco", "s30", "acc_norm", "hellaswag", "55.69"),
     (f"{NET}5", "llama-7b", "svd_llm", "s30", "average", "", "47.0"),
@@ -79,18 +79,18 @@ DATASET_SPOTS = [
     (f"{NET}7", "llama-2-7b", "prunenet@layers=falling", "s20", "acc_norm", "piqa", "73.18"),
     (f"{NET}8", "llama-2-7b", "prunenet@lora=8000,lora_text=ptb-train", "s25", "acc_norm", "arc_easy", "62.79"),
     (f"{NET}9a", "phi-2", "prunenet", "s30", "prune_seconds", "", "342 ± 8"),
-    (f"{NET}9b", "phi-2", "slicegpt", "s30", "decode_tokens_per_second", "", "18.48"),
+    (f"{NET}9b", "phi-2", "slicegpt@of=width", "s30", "decode_tokens_per_second", "", "18.48"),
     (f"{NET}14", "llama-2-13b", "prunenet", "s30", "average", "", "45.87"),
     (f"{NET}19", "llama-2-7b", "prunenet@state=ffn2", "s25", "acc", "winogrande", "57.30"),
     (f"{NET}21", "opt-125m", "prunenet", "s30", "acc", "winogrande", "45.88"),
-    (f"{NET}22", "opt-2.7b", "slicegpt", "s20", "acc_norm", "arc_challenge", "28.5"),
+    (f"{NET}22", "opt-2.7b", "slicegpt@of=width", "s20", "acc_norm", "arc_challenge", "28.5"),
     (f"{NET}23", "llama-7b", "prunenet", "s30", "acc", "mmlu_machine_learning", "16"),
 ]  # fmt: skip
 # Averages that the papers print and that are not the mean of their row.
 WRONG_AVERAGES = {
     (f"{GREEDY}1", "llama-7b", "dense", "u00"), (f"{GREEDY}1", "llama-7b", "llm_pruner@criterion=vector", "s20"),
     (f"{NET}3", "phi-2", "prunenet@lora=8000", "s30"),
-    (f"{NET}5", "llama-7b", "prunenet", "s20"), (f"{NET}5", "llama-7b", "slicegpt", "s20"),
+    (f"{NET}5", "llama-7b", "prunenet", "s20"), (f"{NET}5", "llama-7b", "slicegpt@of=width", "s20"),
 }  # fmt: skip
 ROUNDING = {f"{NET}23": 0.5, f"{NET}16": 0.08, f"{NET}5": 0.101}  # all others have two decimals
 
