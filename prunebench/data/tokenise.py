@@ -8,7 +8,7 @@ from typing import Any
 from prunebench.assets.manifest import read_manifest
 from prunebench.assets.texts import DOCUMENTS
 from prunebench.config.protocols import Selection
-from prunebench.data.calibration import sample_calibration, write_calibration
+from prunebench.data.calibration import sample_calibration, sample_recovery, write_calibration
 from prunebench.data.documents import Documents
 from prunebench.data.windows import Bos, make_windows, write_windows
 from prunebench.models.load import load_tokenizer
@@ -45,6 +45,34 @@ def tokenise_calibration(
     ids = sample_calibration(Documents(text / DOCUMENTS), load_tokenizer(model), **settings)
     write_calibration(path, ids, _metadata(model_facts, text_facts, settings))
     _log.info("%s: %d calibration samples of %d tokens", path, *ids.shape)
+
+
+def tokenise_recovery(
+    path: Path,
+    model: Path,
+    text: Path,
+    *,
+    validation: int,
+    training: int,
+    seqlen: int,
+    seed: int,
+    selection: Selection = "document-crop",
+) -> None:
+    """Write the sequences that recovery fine-tuning validates on, and after them those it trains on.
+
+    Args and raises as `tokenise_calibration`; also a text that is too small for both.
+    """
+    model_facts, text_facts = read_manifest(model), read_manifest(text)
+    settings = {
+        "validation": validation,
+        "training": training,
+        "seqlen": min(seqlen, model_facts["positions"]),
+        "seed": seed,
+        "selection": selection,
+    }
+    ids = sample_recovery(Documents(text / DOCUMENTS), load_tokenizer(model), **settings)
+    write_calibration(path, ids, _metadata(model_facts, text_facts, settings))
+    _log.info("%s: %d sequences of %d tokens, %d of them to validate on", path, *ids.shape, validation)
 
 
 def tokenise_windows(

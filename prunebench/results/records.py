@@ -96,7 +96,8 @@ class Loss(_Record):
     """Where recovery fine-tuning stands after a step, in nats per token.
 
     `train` is the mean over the steps since the last point (None before the first step), `validation` the loss on
-    sequences that were not trained on; the last point is that of the model with its adapters merged.
+    sequences from a part of the text that none to train on comes from; the last point is that of the model with its
+    adapters merged.
     """
 
     step: int

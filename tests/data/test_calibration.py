@@ -1,13 +1,14 @@
 """Calibration crops are exactly those of the reference rule, and drawing always comes to an end."""
 
 import random
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunebench.data.calibration import load_calibration, sample_calibration, write_calibration
+from prunebench.data.calibration import load_calibration, sample_calibration, sample_recovery, write_calibration
 from prunebench.errors import PrunebenchError
 from tests.assets.checkpoints import BOS, byte_tokenizer
 
@@ -141,3 +142,77 @@ def test_a_stream_that_is_too_short_is_refused():
     assert sample_calibration(DOCUMENTS, TOKENIZER, 1, length - 1, 0, "stream-crop").shape == (1, length - 1)
     with pytest.raises(PrunebenchError, match=f"has {length} tokens .* {length + 1} are needed"):
         sample_calibration(DOCUMENTS, TOKENIZER, 1, length, 0, "stream-crop")
+
+
+def number_tokenizer(text, **_):
+    """Every word is a number, so that no two tokens of a text are the same where no two words are."""
+    return SimpleNamespace(input_ids=[int(word) for word in text.split()])
+
+
+def numbered(lengths):
+    """Documents of so many words, all of them different."""
+    numbers = iter(range(sum(lengths)))
+    return [" ".join(str(next(numbers)) for _ in range(length)) for length in lengths]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    lengths=st.lists(st.integers(0, 40), min_size=2, max_size=30).filter(lambda lengths: sorted(lengths)[-2] > 12),
+    seqlen=st.integers(1, 12),
+    seed=st.integers(0, 2**31),
+    selection=st.sampled_from(["document-crop", "stream-crop"]),
+)
+def test_nothing_that_is_validated_on_is_trained_on(lengths, seqlen, seed, selection):
+    documents = numbered(lengths)
+    ids = sample_recovery(documents, number_tokenizer, 4, 60, seqlen, seed, selection)
+    assert ids.shape == (64, seqlen)
+    validation, training = set(ids[:4].flatten().tolist()), set(ids[4:].flatten().tolist())
+    assert not validation & training
+    assert min(validation) > max(training)  # the end of the text is kept for it
+    fewer = sample_recovery(documents, number_tokenizer, 4, 7, seqlen, seed, selection)
+    assert torch.equal(fewer, ids[:11])
+
+
+def test_the_last_tenth_is_kept_to_validate_on():
+    documents = numbered([20] * 50)
+    for selection in ("document-crop", "stream-crop"):
+        ids = sample_recovery(documents, number_tokenizer, 200, 500, 12, 0, selection)
+        assert 900 <= ids[:200].min() < 910
+        assert 880 <= ids[200:].max() < 900
+
+
+@pytest.mark.parametrize(
+    ("lengths", "validated"),
+    [([20, 20, *[3] * 40], 1), ([*[3] * 40, 20, 20], 41), ([20, *[3] * 40, 20, 3], 41), ([20, 20], 1)],
+)
+def test_documents_that_are_long_enough_are_shared_out_where_the_tenth_has_none_or_all(lengths, validated):
+    documents = numbered(lengths)
+    ids = sample_recovery(documents, number_tokenizer, 4, 30, 12, 0)
+    assert set(ids[:4].flatten().tolist()) <= set(map(int, documents[validated].split()))
+    assert not set(ids[4:].flatten().tolist()) & set(map(int, documents[validated].split()))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "selection", "message"),
+    [
+        ([3, 20, 3], "document-crop", "1 document of the text .* more than 12 tokens .* 2 are needed"),
+        ([20], "document-crop", "1 document of the text .* more than 12 tokens .* 2 are needed"),
+        ([3] * 30, "document-crop", "no document of the text .* more than 12 tokens .* 2 are needed"),
+        ([], "document-crop", "no document of the text .* more than 12 tokens .* 2 are needed"),
+        ([20, 5], "stream-crop", "has 25 tokens .* 26 are needed"),
+    ],
+)
+def test_a_text_too_small_to_train_and_validate_on_is_refused(lengths, selection, message):
+    with pytest.raises(PrunebenchError, match=message):
+        sample_recovery(numbered(lengths), number_tokenizer, 4, 3, 12, 0, selection)
+    if selection == "stream-crop":
+        assert len(sample_recovery(numbered([20, 6]), number_tokenizer, 4, 3, 12, 0, selection)) == 7
+
+
+def test_the_search_for_documents_to_validate_on_is_bounded():
+    tokenizer = CountingTokenizer(number_tokenizer)
+    assert len(sample_recovery(numbered([20] * 20000), tokenizer, 4, 8, 12, 0)) == 12
+    assert len(tokenizer.asked) < 20
+    with pytest.raises(PrunebenchError, match="no document"):
+        sample_recovery(numbered([3] * 20000), tokenizer, 4, 8, 12, 0)
+    assert len(tokenizer.asked) < 3500

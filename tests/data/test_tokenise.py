@@ -8,9 +8,9 @@ import torch
 from prunebench.assets.models import materialise_model
 from prunebench.assets.texts import DOCUMENTS, materialise_text
 from prunebench.config.registry import LocalSource, ModelSpec, TextSpec
-from prunebench.data.calibration import load_calibration, sample_calibration
+from prunebench.data.calibration import load_calibration, sample_calibration, sample_recovery
 from prunebench.data.documents import Documents
-from prunebench.data.tokenise import tokenise_calibration, tokenise_windows
+from prunebench.data.tokenise import tokenise_calibration, tokenise_recovery, tokenise_windows
 from prunebench.data.tokens import read_metadata
 from prunebench.data.windows import load_windows, make_windows
 from prunebench.errors import PrunebenchError
@@ -35,6 +35,15 @@ def test_calibration_is_the_sample_of_the_text_with_the_models_tokenizer(assets,
     tokenise_calibration(path, *assets, nsamples=4, seqlen=32, seed=1)
     expected = sample_calibration(Documents(assets[1] / DOCUMENTS), byte_tokenizer(), 4, 32, 1)
     assert torch.equal(load_calibration(path), expected)
+
+
+def test_sequences_to_fine_tune_on_are_the_sample_of_the_text_with_the_models_tokenizer(assets, tmp_path):
+    path = tmp_path / "recovery.safetensors"
+    tokenise_recovery(path, *assets, validation=2, training=4, seqlen=2048, seed=1)
+    expected = sample_recovery(Documents(assets[1] / DOCUMENTS), byte_tokenizer(), 2, 4, 128, 1)
+    assert torch.equal(load_calibration(path), expected)
+    said = json.loads(read_metadata(path)["settings"])
+    assert (said["validation"], said["training"], said["seqlen"]) == (2, 4, 128)
 
 
 def test_windows_are_those_of_the_text_with_the_models_tokenizer(assets, tmp_path):

@@ -1,9 +1,13 @@
 """Recovery fine-tuning from the config to metrics.csv."""
 
+import json
+
 import pandas as pd
 
-from prunebench.layout import METRICS
-from tests.workflow.project import Project
+from prunebench.data.tokens import read_ids, read_metadata
+from prunebench.layout import METRICS, RECOVERY
+from prunebench.sweeps.keys import VALIDATION_ROWS
+from tests.workflow.project import PROTOCOL, Project
 
 
 def test_a_fine_tuned_cell_is_measured_and_its_curve_is_in_the_metrics(project: Project) -> None:
@@ -14,3 +18,7 @@ def test_a_fine_tuned_cell_is_measured_and_its_curve_is_in_the_metrics(project: 
     assert set(cell["status"]) == {"ok"}
     steps = cell[cell["metric"] == "validation_loss"]["dataset"].astype(int)
     assert sorted(steps) == [0, 1, 2, 4]
+    drawn = project.root / RECOVERY.format(protocol=PROTOCOL, model="tiny-llama", text="speeches", seed=0)
+    settings = json.loads(read_metadata(drawn)["settings"])
+    assert (settings["validation"], settings["training"]) == (VALIDATION_ROWS, 2)
+    assert len(read_ids(drawn)) == VALIDATION_ROWS + 2

@@ -50,7 +50,8 @@ rule tokenize_recovery:
         settings=RUN.protocol_spec.calibration.model_dump_json(
             include={"seqlen", "selection"}
         ),
-        nsamples=max(map(keys.recovery_rows, GRID.sweeps)),
+        validation=keys.VALIDATION_ROWS,
+        training=max(map(keys.recovery_rows, GRID.sweeps)) - keys.VALIDATION_ROWS,
     message:
         "Draw tokens of {wildcards.text} to fine-tune {wildcards.model} on, seed {wildcards.seed}"
     script:
