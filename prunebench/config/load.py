@@ -138,6 +138,11 @@ def _check_method(spec: str, files: Mapping[str, Path], where: str = "config") -
     name, values = parse_variant(spec)
     if name not in files:
         raise unknown_name("method", name, files, where)
+    if name == DENSE_METHOD and values:
+        raise PrunebenchError(
+            f"{where}: method {spec!r}: the dense model is what others are compared with and has no variants; list "
+            f"{DENSE_METHOD!r}, or none"
+        )
     try:
         header = read_header(files[name])
     except PrunebenchError:

@@ -97,8 +97,17 @@ def test_loading_what_was_loaded_changes_nothing(mapping: Mapping) -> None:
 
 @pytest.mark.parametrize("value", ["0", "-3", "1e2", "32.0", "abc", "True"])
 def test_a_number_of_samples_is_a_positive_whole_number(mapping: Mapping, value: str) -> None:
-    mapping["methods"] = [f"dense@nsamples={value}"]
+    mapping["methods"] = [f"alpha@nsamples={value}"]
     with pytest.raises(PrunebenchError, match="nsamples is a number of calibration sequences, 1 or more"):
+        load_config(mapping)
+
+
+@pytest.mark.parametrize("variant", ["lora=8", "nsamples=4", "power=2"])
+def test_a_variant_of_the_dense_model_is_refused(mapping: Mapping, variant: str) -> None:
+    mapping["methods"] = ["dense"]
+    load_config(mapping)
+    mapping["methods"] = ["alpha", f"dense@{variant}"]
+    with pytest.raises(PrunebenchError, match=rf"method 'dense@{variant}': the dense model .* no variants"):
         load_config(mapping)
 
 
