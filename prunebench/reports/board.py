@@ -20,7 +20,7 @@ def board(source: Source, shown: Iterable[Panel]) -> Json:
     """Everything the page's script needs, as JSON.
 
     `metrics` has one entry per (metric, dataset), `overlaps` a sentence per model and metric whose domain the
-    model saw before; `cells` one per cell of the grid. A cell's `values` has by
+    model saw before, `flattered` the methods that it is about where it is not about all; `cells` one per cell of the grid. A cell's `values` has by
     metric `[value, low, high, items, rank, best, worst]`, its `failures` `[status, reason]` where there is
     no value or the value failed; its `status` is the worst of its rows.
     """
@@ -47,6 +47,11 @@ def board(source: Source, shown: Iterable[Panel]) -> Json:
             f"{panel.model}/{panel.metric}/{panel.dataset}": sentence
             for panel in panels
             if (sentence := source.overlap(panel.model, panel.dataset))
+        },
+        "flattered": {
+            f"{panel.model}/{panel.metric}/{panel.dataset}": methods
+            for panel in panels
+            if (methods := source.flattered(panel.model, panel.dataset))
         },
         "statuses": {name: {"word": word, "meaning": STATUS_MEANINGS[name]} for name, word in STATUS_WORDS.items()},
         "cells": cells,

@@ -78,17 +78,27 @@ class Source:
         return str(self._known("methods").get(method, {}).get("cause", ""))
 
     def overlap(self, model: str, dataset: str) -> str:
-        """A sentence where the model saw the domain of the dataset before it was measured on it, else nothing."""
+        """What to say where the domain of the dataset was seen before it was measured on, by all methods or by some."""
         how = {"training": "trained", "calibration": "calibrated"}
-        found = [
-            entry
-            for entry in self.provenance.get("overlaps", [])
-            if (entry["model"], entry["dataset"]) == (model, dataset)
-        ]
-        if not found:
-            return ""
-        seen = " and ".join(how[entry["use"]] for entry in found)
-        return f"In-domain: {seen} on text of the same domain ({found[0]['domain']}), which flatters this perplexity"
+        found = self._overlaps(model, dataset)
+        sentences = []
+        if seen := [how[entry["use"]] for entry in found if "method" not in entry]:
+            sentences.append(f"In-domain: {' and '.join(seen)} on")
+        if tuned := [entry["method"] for entry in found if "method" in entry]:
+            sentences.append(f"In-domain for {' and '.join(tuned)}: fine-tuned on")
+        return ". ".join(
+            f"{sentence} text of the same domain ({found[0]['domain']}), which flatters this perplexity"
+            for sentence in sentences
+        )
+
+    def flattered(self, model: str, dataset: str) -> list[str]:
+        """The methods that `overlap` is about; none where it is about all of them, or where there is none."""
+        found = self._overlaps(model, dataset)
+        return [entry["method"] for entry in found] if all("method" in entry for entry in found) else []
+
+    def _overlaps(self, model: str, dataset: str) -> list[dict[str, str]]:
+        overlaps: list[dict[str, str]] = self.provenance.get("overlaps", [])
+        return [entry for entry in overlaps if (entry["model"], entry["dataset"]) == (model, dataset)]
 
     def ordered(self, what: str, names: Iterable[str]) -> list[str]:
         """Some `models`, `methods` or `datasets`, each once, in the order of the config; unknown ones last, by name."""

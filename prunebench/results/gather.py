@@ -9,6 +9,7 @@ from prunebench.config.load import DENSE_METHOD, Config
 from prunebench.files import digest_json, write_json
 from prunebench.plugins.description import Description, describe_method
 from prunebench.plugins.header import parse_variant
+from prunebench.plugins.variants import recovery_settings
 from prunebench.results.cells import load_cells, shared_tasks
 from prunebench.results.expected import Pair, block_pairs, expected_pairs
 from prunebench.results.stale import stale_as_errors
@@ -52,17 +53,23 @@ def overlaps(config: Config) -> list[dict[str, str]]:
 
     Returns:
         One entry per `model`, `dataset` and `use` (`calibration`, or `training` of a model made here), with the
-        `domain` they share.
+        `domain` they share; and one for each `method` whose variant has `fine-tuning` on such a text.
     """
     domains = {name: text.domain for name, text in config.data.texts.items()}
     protocol = config.protocol_spec
+    tuned = {
+        spec: settings.text or protocol.calibration.text
+        for spec in config.methods
+        if (settings := recovery_settings(spec, parse_variant(spec)[1])) is not None
+    }
     return [
-        {"model": model, "dataset": dataset, "use": use, "domain": domains[dataset]}
+        {"model": model, "dataset": dataset, "use": use, "domain": domains[dataset], **of_method}
         for model in config.models
         for dataset in protocol.perplexity.texts
-        for use, seen in (
-            ("training", config.model_registry[model].training_text),
-            ("calibration", protocol.calibration.text),
+        for use, seen, of_method in (
+            ("training", config.model_registry[model].training_text, {}),
+            ("calibration", protocol.calibration.text, {}),
+            *(("fine-tuning", text, {"method": spec}) for spec, text in tuned.items()),
         )
         if seen is not None and domains[seen] == domains[dataset]
     ]

@@ -148,6 +148,26 @@ def test_a_perplexity_on_a_domain_the_model_saw_is_marked(run_files, tmp_path):
     assert parsed.text.count(f"† {sentence}.") == 1
 
 
+def test_a_perplexity_on_a_domain_that_some_methods_were_fine_tuned_on_is_marked_for_them(run_files, tmp_path):
+    tuned = {"model": "opt-tiny", "dataset": "sotu-recent", "use": "fine-tuning", "domain": "speeches"}
+    entries = [{**tuned, "method": "wanda"}, {**tuned, "method": "stade"}]
+    provenance, path = tmp_path / "provenance.json", tmp_path / "page.html"
+    provenance.write_text(json.dumps(json.loads(run_files[1].read_text()) | {"overlaps": entries}))
+    build_leaderboard(run_files[0], provenance, path)
+    parsed = Page(path.read_text())
+    data, key = json.loads(parsed.scripts[0]), "opt-tiny/perplexity/sotu-recent"
+    how = "fine-tuned on text of the same domain (speeches), which flatters this perplexity"
+    assert data["overlaps"] == {key: f"In-domain for wanda and stade: {how}"}
+    assert data["flattered"] == {key: ["wanda", "stade"]}
+    both = [*entries, {**tuned, "use": "calibration"}]
+    provenance.write_text(json.dumps(json.loads(run_files[1].read_text()) | {"overlaps": both}))
+    build_leaderboard(run_files[0], provenance, path)
+    data = json.loads(Page(path.read_text()).scripts[0])
+    general = f"In-domain: {how.replace('fine-tuned', 'calibrated')}"
+    assert data["overlaps"] == {key: f"{general}. In-domain for wanda and stade: {how}"}
+    assert data["flattered"] == {}
+
+
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_hostile_texts_stay_texts(tmp_path):
     run = make_run(tmp_path)

@@ -293,3 +293,25 @@ def test_the_mark_of_a_domain_the_model_saw_comes_and_goes_with_the_metric(run_f
     tab.select_option("#metric", "perplexity/sotu-recent")
     assert tab.locator("#overlap").inner_text().startswith("† In-domain: trained on text of the same domain (speeches)")
     assert "†" in tab.locator("#caption").inner_text()
+
+
+def test_only_the_methods_that_were_fine_tuned_on_the_domain_are_marked(run_files, visit, tmp_path):
+    overlap = {"model": "opt-tiny", "dataset": "sotu-recent", "use": "fine-tuning", "domain": "speeches"}
+    provenance, path = tmp_path / "provenance.json", tmp_path / "page.html"
+    entries = {"overlaps": [{**overlap, "method": "wanda"}]}
+    provenance.write_text(json.dumps(json.loads(run_files[1].read_text()) | entries))
+    build_leaderboard(run_files[0], provenance, path)
+    tab = visit(f"{path.as_uri()}#model=opt-tiny")
+
+    def marked():
+        lines = tab.locator("#body tr[data-method]")
+        return {line.get_attribute("data-method") for line in lines.all() if "†" in line.inner_text()}
+
+    assert marked() == set()
+    tab.select_option("#metric", "perplexity/sotu-recent")
+    assert marked() == {"wanda"}
+    assert tab.locator("#overlap").inner_text().startswith("† In-domain for wanda: fine-tuned on")
+    for method, times in (("wanda", 2), ("sparsegpt", 0)):  # in its line and in its details
+        tab.locator(f"tr[data-method={method}] button.method").click()
+        shown = tab.locator(f"tr[data-method={method}], tr[data-method={method}] + tr.details").all_inner_texts()
+        assert "".join(shown).count("†") == times

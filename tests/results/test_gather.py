@@ -78,3 +78,20 @@ def test_text_of_the_domain_calibrated_or_trained_on_is_flagged(mapping: dict[st
         for model, use in (("one", "calibration"), ("two", "training"), ("two", "calibration"))
     ]
     assert gather_params(load_config(mapping)) != before
+
+
+def test_text_of_the_domain_that_a_method_is_fine_tuned_on_is_flagged_for_that_method(mapping: dict[str, Any]) -> None:
+    plain = {**mapping, "models": ["one"], "methods": ["alpha", "alpha@lora=2", "beta@lora=2"]}
+    assert overlaps(load_config(plain)) == []  # all of them read the calibration's text
+    tuned = {**plain, "methods": ["alpha", "alpha@lora=2,lora_text=wiki", "beta@lora=2"]}
+    flag = {
+        "model": "one", "dataset": "wiki", "use": "fine-tuning", "domain": "wiki",
+        "method": "alpha@lora=2,lora_text=wiki",
+    }  # fmt: skip
+    assert overlaps(load_config(tuned)) == [flag]
+    assert gather_params(load_config(tuned)) != gather_params(load_config(plain))
+    data = Path(mapping["registry"]["data"])
+    data.write_text(data.read_text().replace("domain: web", "domain: wiki"))
+    calibrated, *finetuned = overlaps(load_config(plain))
+    assert calibrated["use"] == "calibration"
+    assert [entry["method"] for entry in finetuned] == ["alpha@lora=2", "beta@lora=2"]

@@ -10,7 +10,7 @@ function details(entry, width) {
       small(interval(other.score, metric))] : "–";
     const rank = other.score?.[RANK] ? `rank ${other.score[RANK]}` : "";
     const items = other.score?.[ITEMS] ? `${other.score[ITEMS]} items` : "";
-    return make("tr", {}, make("th", {scope: "row"}, `${metric.title}, ${metric.dataset}${data.overlaps[`${cell.model}/${key}`] ? " †" : ""}`), make("td", {class: "number"}, shown),
+    return make("tr", {}, make("th", {scope: "row"}, `${metric.title}, ${metric.dataset}${isFlattered(cell, key) ? " †" : ""}`), make("td", {class: "number"}, shown),
       make("td", {}, small([rank, items].filter(Boolean).join(", "))));
   });
   const costs = Object.entries(cell.costs).map(([name, value]) => {

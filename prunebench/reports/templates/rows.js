@@ -141,7 +141,13 @@ function methodCell(entry) {
     on: {click: () => { opened.has(name) ? opened.delete(name) : opened.add(name); drawTable(); focusToggle(name); }},
     "data-cell": name,
   }, make("span", {class: "arrow", "aria-hidden": "true"}, "▸"), make("bdi", {}, entry.title));
-  return [toggle, code];
+  return [toggle, code, isFlattered(entry.cell, state.metric, []) ? " †" : null];
+}
+
+// Whether the note on a text's domain is about this cell; `all` are the methods it is about where it names none.
+function isFlattered(cell, metricKey, all = [cell.method]) {
+  const name = `${cell.model}/${metricKey}`;
+  return Object.hasOwn(data.overlaps, name) && (data.flattered[name] ?? all).includes(cell.method);
 }
 
 const keyOf = cell => [cell.protocol, cell.model, cell.method, cell.target, cell.seed].join("/");
