@@ -2,7 +2,6 @@
 
 import torch
 
-from prunebench.errors import PrunebenchError
 from prunebench.sparsity.select import prune_lowest
 
 METHOD = {
@@ -14,6 +13,7 @@ METHOD = {
     "group": "row",
     "cite": "zhang2024dsnot",
     "params": {"cycles": 50, "threshold": 0.1, "skip": "mlp"},
+    "choices": {"skip": ["mlp", "self_attn", "none"]},
 }
 ATTENTION = {"self_attn", "attn", "attention"}
 SKIPPED = {"mlp": {False}, "self_attn": {True}, "none": set()}  # by whether a layer belongs to attention
@@ -26,8 +26,6 @@ def prune_layer(layer, inputs, target, cycles, threshold, skip):
     released code: mlp (all but attention's), self_attn, or none.
     layer.weight: (out, in); inputs.mean, inputs.var: (in,); returns the weight (out, in), of which no value changes.
     """
-    if skip not in SKIPPED:
-        raise PrunebenchError(f"dsnot: skip={skip} is none of {', '.join(SKIPPED)}")
     W = layer.weight.float()
     saliency = W.abs() * inputs.l2_norm
     pruned = prune_lowest(saliency, target, "row")

@@ -1,7 +1,5 @@
 """FLAP: channels that fluctuate little go, and their mean into the bias. An et al., AAAI 2024, arXiv 2312.11983."""
 
-from prunebench.errors import PrunebenchError
-
 METHOD = {
     "title": "FLAP",
     "family": "structured",
@@ -10,6 +8,7 @@ METHOD = {
     "needs": ["input_var"],
     "cite": "an2024flap",
     "params": {"metric": "wifv"},
+    "choices": {"metric": ["wifv", "ifv"]},
     # AL-AM. UL-UM: allocation=uniform; UL-MM: and attention=SHARE; without bias: compensation=none.
     "units": {"allocation": "global", "statistics": "dense", "compensation": "bias"},
 }
@@ -23,8 +22,6 @@ def score_units(module, inputs, metric):
     With the same variance they are the same, but for the last few: a head counts as 170 channels there instead of
     512 / 3, and the unit at the threshold goes too.  inputs.var: (channels of all units,); returns (units, channels).
     """
-    if metric not in ("wifv", "ifv"):
-        raise PrunebenchError(f"flap: metric={metric} is none of wifv, ifv")
     score = inputs.var.view(module.units, -1)
     if metric == "wifv":
         score = score * module.tensor("out").weight.square().sum(2)

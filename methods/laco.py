@@ -27,6 +27,7 @@ METHOD = {
         "tokens": 64,
         "merge": "last",
     },
+    "choices": {"merge": ["last", "sum"]},
 }
 
 
@@ -70,8 +71,10 @@ def prune_model(model, calibration, target, layers, interval, threshold, step, t
     Resemblance is the cosine of a text's hidden states, all tokens at once, averaged over texts. The paper chooses T
     and takes the ratio that comes of it; here T is the highest of threshold, threshold - step, ... that gets there.
     """
-    if merge not in ("last", "sum"):
-        raise PrunebenchError(f"laco: merge={merge} is none of last, sum")
+    if not (-1 <= threshold <= 1 and 0.001 <= step <= 2 and layers >= 2 and texts >= 1 and tokens >= 1):
+        raise PrunebenchError(
+            "laco: threshold is in [-1, 1], step in [0.001, 2], layers is 2 or more, texts and tokens 1 or more"
+        )
     architecture, sizes = block_sizes(model)
     wanted = nearest_count(sizes, target)
     ids = calibration[:texts, :tokens].to(next(model.parameters()).device)

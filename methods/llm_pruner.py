@@ -1,7 +1,5 @@
 """LLM-Pruner: Taylor expansion of the loss in all weights of a unit. Ma et al., NeurIPS 2023, arXiv 2305.11627."""
 
-from prunebench.errors import PrunebenchError
-
 METHOD = {
     "title": "LLM-Pruner",
     "family": "structured",
@@ -10,6 +8,7 @@ METHOD = {
     "needs": ["gradients"],
     "cite": "ma2023llmpruner",
     "params": {"criterion": "element1"},
+    "choices": {"criterion": ["vector", "element1", "element2", "mixed"]},
     "units": {"blocks": "0.125-0.9375"},  # blocks 4 to 29 of 32
 }
 # What one weight w counts, by its gradient g and mean squared gradient h; `vector` cancels signs within a channel.
@@ -28,7 +27,5 @@ def score_units(module, inputs, criterion):
     gradients are means over the calibration samples. h is so much smaller than g that `mixed` selects on SmolLM2-135M
     what `element1` does.
     """
-    if criterion not in CRITERIA:
-        raise PrunebenchError(f"llm_pruner: criterion={criterion} is none of {', '.join(CRITERIA)}")
     count = CRITERIA[criterion]
     return sum(count(t.weight, lambda t=t: t.grad, lambda t=t: t.grad_sq).sum(1) for t in module.tensors)

@@ -25,11 +25,16 @@ METHOD = {
         "lr": 0.0005,
         "gamma": 0.99,
     },
+    "choices": {
+        "mode": ["stochastic", "deterministic", "random"],
+        "state": ["ffn1", "gate", "ffn2", "attention"],
+        "reward": ["ks", "ad"],
+        "layers": ["uniform", "rising", "falling"],
+    },
 }
 # Which module loses units, and whose weights the policy sees. The released code has `gate` where the paper has W_up.
 STATES = {"ffn1": ("mlp", "up"), "gate": ("mlp", "gate"), "ffn2": ("mlp", "out"), "attention": ("attention", "q")}
 DISTANCES = {"ks": kolmogorov_smirnov, "ad": anderson_darling}
-MODES = ("stochastic", "deterministic", "random")
 # Shares of the ratio by depth (0 to 1), with a mean of one.
 LAYERS = {"uniform": lambda depth: 1.0, "rising": lambda depth: 2 * depth, "falling": lambda depth: 2 - 2 * depth}
 
@@ -50,10 +55,6 @@ def prune_model(
     is a sum over the rows of W_inter: one step of 5e-4 moves it by most of its size.
     Returns (units,) bool for each module, True = kept.
     """
-    for key, value, known in (("mode", mode, MODES), ("state", state, STATES), ("reward", reward, DISTANCES),
-                              ("layers", layers, LAYERS)):  # fmt: skip
-        if value not in known:
-            raise PrunebenchError(f"prunenet: {key}={value} is none of {', '.join(known)}")
     if not 0 <= policy_ratio < 1 or episodes < 1:
         raise PrunebenchError("prunenet: policy_ratio is in [0, 1), and there is at least one of episodes")
     kind, role = STATES[state]

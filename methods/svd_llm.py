@@ -5,7 +5,6 @@ import functools
 import torch
 
 from prunebench.engine.sequential import visit_blocks
-from prunebench.errors import PrunebenchError
 from prunebench.models.linear import block_linears
 from prunebench.sparsity.lowrank import rank_for, split_into_pair
 
@@ -18,6 +17,7 @@ METHOD = {
     "cite": "wang2025svdllm",
     # Inputs from the blocks as they were (the paper's algorithm 1), or as they are with those before factored.
     "params": {"inputs": "dense"},
+    "choices": {"inputs": ["dense", "pruned"]},
 }
 
 
@@ -40,8 +40,6 @@ def prune_model(model, calibration, target, inputs, note):
 
     With W S = U diag(s) V^T cut after that rank: the first is diag(s)^1/2 V^T S^-1, the second U diag(s)^1/2.
     """
-    if inputs not in ("dense", "pruned"):
-        raise PrunebenchError(f"svd_llm: inputs={inputs} is none of dense, pruned")
     if target.sparsity == 0:
         return  # a pair that has no more weights than the matrix has half its rank
     device = next(model.parameters()).device

@@ -16,6 +16,7 @@ _HEADER = '''"""{title}: one sentence on the idea. Authors, venue and year, arXi
     "needs": [],  # of input_sq_norm, input_mean, input_var, gram, gradients
     "group": "row",  # what competes: row (one output), matrix, block128 (128 columns), outputs, inputs
     "cite": "",
+    # "params": {{"mode": "fast"}}, "choices": {{"mode": ["fast", "slow"]}}: arguments that variants set, name@mode=slow
 }}
 
 '''
@@ -63,6 +64,7 @@ METHOD = {{
     "patterns": ["structured"],
     "needs": [],  # of input_sq_norm, input_mean, input_var, gram, gradients
     "cite": "",
+    # "params": {{"mode": "fast"}}, "choices": {{"mode": ["fast", "slow"]}}: arguments that variants set, name@mode=slow
 }}
 
 '''

@@ -1,7 +1,7 @@
 """A method's digest: changes when what it computes may change, not when its wording does.
 
-Comments, docstrings, formatting and the header's `title`, `cite` and `published` do not count; data files named
-`<name>.*` beside it do. Imports from prunebench do not: `ENGINE_VERSION` stands for those.
+Comments, docstrings, formatting and the header's `title`, `cite`, `published` and `choices` do not count; data files
+named `<name>.*` beside it do. Imports from prunebench do not: `ENGINE_VERSION` stands for those.
 """
 
 import ast
@@ -13,7 +13,7 @@ from prunebench.errors import PrunebenchError
 from prunebench.files import digest_json, sha256_file
 from prunebench.plugins.header import header_node, parse_method, read_header
 
-_COSMETIC = {"title", "cite", "published"}
+_COSMETIC = {"title", "cite", "published", "choices"}  # choices say what is refused, never what is computed
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 

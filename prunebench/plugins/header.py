@@ -75,6 +75,7 @@ class Header(BaseModel):
             that returns which units it kept, only what its target is a share of.
         cite: BibTeX key.
         params: hyper-parameters with their defaults, overridden by variants such as `name@param=value`.
+        choices: the values that a hyper-parameter may have, of those that have only a few.
         kind: which of `score`, `prune_layer`, `score_units`, `prune_model` the file defines.
     """
 
@@ -90,6 +91,7 @@ class Header(BaseModel):
     units: UnitSettings | None = None
     cite: str = ""
     params: dict[str, Value] = {}
+    choices: dict[str, list[Value]] = {}
     kind: Kind
 
 
@@ -161,6 +163,7 @@ def read_header(path: Path) -> Header:
     if kind == "model" and header.units and header.units.model_fields_set != {"share_of"}:
         _fail(path, node, "METHOD['units'] of a method that defines prune_model() says share_of and nothing else")
     _check_signature(path, function, kind, header.params)
+    _check_choices(path, node, header)
     if header.origin == "human" and is_generated(path):
         return header.model_copy(update={"origin": "llm"})  # whatever a machine says of itself
     return header
@@ -247,6 +250,15 @@ def _check_signature(path: Path, function: ast.FunctionDef, kind: Kind, params: 
     for name in asked:
         if name not in params and name not in _EXTRAS[kind]:
             raise unknown_name("name", name, [*params, *_EXTRAS[kind]], where)
+
+
+def _check_choices(path: Path, node: ast.Dict, header: Header) -> None:
+    line = next((key for key in node.keys if isinstance(key, ast.Constant) and key.value == "choices"), node)
+    for name, choices in header.choices.items():
+        if name not in header.params:
+            raise unknown_name("parameter", name, header.params, f"METHOD['choices'] ({path}:{line.lineno})")
+        if (default := header.params[name]) not in choices:
+            _fail(path, line, f"METHOD['choices'] lacks the default {default!r} of {name!r}")
 
 
 def _explain(path: Path, node: ast.Dict, error: ValidationError) -> NoReturn:

@@ -92,7 +92,7 @@ def merge_params(spec: str, header: Header, values: dict[str, Value]) -> dict[st
     """The header's parameters with the variant's values over them; what the framework reads itself is left out.
 
     Raises:
-        PrunebenchError: an unknown parameter, or a value that does not fit.
+        PrunebenchError: an unknown parameter, or a value that does not fit or is none of the header's choices.
     """
     merged = dict(header.params)
     for key, value in values.items():
@@ -103,6 +103,8 @@ def merge_params(spec: str, header: Header, values: dict[str, Value]) -> dict[st
         if not _same_type(merged[key], value):
             raise PrunebenchError(f"method {spec!r}: {key}={value} does not fit the default {merged[key]!r} in type")
         merged[key] = float(value) if isinstance(merged[key], float) and isinstance(value, int) else value
+        if key in header.choices and merged[key] not in header.choices[key]:
+            raise unknown_name(f"value of {key!r}", str(value), map(str, header.choices[key]), f"method {spec!r}")
     return merged
 
 

@@ -56,3 +56,6 @@ def test_variants_are_checked_too(run: Run) -> None:
     result = run("check", "sparsegpt@dampening=0.1")
     assert result.code == 2
     assert "did you mean 'damping'" in result.err
+    result = run("check", "dsnot@skip=self_atn")
+    assert result.code == 2
+    assert "unknown value of 'skip' 'self_atn' in method 'dsnot@skip=self_atn'; did you mean 'self_attn'?" in result.err

@@ -41,8 +41,9 @@ def write_project(root: Path) -> dict[str, Any]:
     """Write registries and methods below `root`; the config for them, with absolute paths."""
     (root / "methods").mkdir(parents=True)
     for name, patterns in METHODS.items():
-        header = {"title": name, "family": "test", "patterns": patterns, "params": {"power": 1.0}, "group": "row"}
-        code = f"METHOD = {header!r}\n\n\ndef score(weight, inputs, power):\n    return weight.abs() ** power\n"
+        header = {"title": name, "family": "test", "patterns": patterns, "group": "row"}
+        header |= {"params": {"power": 1.0, "mode": "fast"}, "choices": {"mode": ["fast", "slow"]}}
+        code = f"METHOD = {header!r}\n\n\ndef score(weight, inputs, power, mode):\n    return weight.abs() ** power\n"
         (root / "methods" / f"{name}.py").write_text(code)
     registry = {"models": MODELS, "data": {"texts": TEXTS, "tasks": TASKS}, "protocols": PROTOCOLS}
     for name, content in registry.items():

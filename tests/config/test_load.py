@@ -40,6 +40,7 @@ def test_the_texts_a_run_reads_are_those_of_its_protocol_each_once(mapping: Mapp
         ({"methods": ["alpha@powr=2"]}, "unknown parameter 'powr' in method 'alpha@powr=2'; did you mean 'power'?"),
         ({"methods": ["alpha@nsample=2"]}, "did you mean 'nsamples'?"),
         ({"methods": ["alpha@power=much"]}, "power=much does not fit the default 1.0 in type"),
+        ({"methods": ["alpha@mode=slwo"]}, "unknown value of 'mode' 'slwo' in method 'alpha@mode=slwo'; did you mean"),
         ({"zeroshot_tasks": ["piqqa"]}, "unknown task 'piqqa' in config; did you mean 'piqa'?"),
         ({"zeroshot_tasks": []}, "`zeroshot_tasks` is empty"),
         ({"method_paths": ["nowhere"]}, "nowhere"),

@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from prunebench.errors import NotApplicable
+from prunebench.errors import NotApplicable, PrunebenchError
 from prunebench.models.architectures import ARCHITECTURES, architecture_of
 from prunebench.models.linear import prunable_linears
 from tests.methods.whole import assert_comes_back, assert_generates_alike, deep_model, prune
@@ -138,6 +138,15 @@ def test_generation_with_and_without_cache_agree(model_type):
 def test_patches_and_exports_come_back(tmp_path, model_type):
     spec = "laco@layers=2,interval=3,threshold=-1.0"
     assert_comes_back(tmp_path, deep_model(model_type, dtype=torch.bfloat16), spec, "s33", plain=True)
+
+
+@pytest.mark.parametrize(
+    "variant",
+    ["step=0.0", "step=-0.05", "step=1e-12", "step=1e999", "threshold=1e999", "layers=1", "texts=0", "tokens=0"],
+)
+def test_values_that_make_no_sense_are_refused_and_do_not_run_for_ever(variant):
+    with pytest.raises(PrunebenchError, match=r"laco: threshold is in \[-1, 1\], step in \[0\.001, 2\], layers is 2"):
+        prune(deep_model("llama"), f"laco@{variant}", "s50")
 
 
 def test_what_no_sweep_reaches_is_not_applicable():

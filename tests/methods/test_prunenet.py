@@ -125,9 +125,9 @@ def test_a_patch_brings_the_smaller_model_back():
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
-        ("mode=greedy", "mode=greedy is none of stochastic"),
+        ("mode=greedy", "unknown value of 'mode' 'greedy' .*known: deterministic, random, stochastic"),
         ("policy_ratio=1.0", "policy_ratio is in"),
-        ("layers=odd", "none of uniform, rising"),
+        ("layers=odd", "unknown value of 'layers' 'odd'"),
     ],
 )
 def test_values_that_make_no_sense_are_named(variant, message):

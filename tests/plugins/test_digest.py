@@ -47,6 +47,7 @@ def digest(folder: Path, source: str) -> str:
         ('"cite": "c"', '"cite": "d"'),
         ('"title": "T", "family": "f"', '"family": "f",\n    "title": "T"'),
         ('"group": "row"', '"group": "row", "origin": "human", "needs": []'),  # the defaults, spelled out
+        ('"params": {"a": 1}', '"params": {"a": 1}, "choices": {"a": [1, 2]}'),
     ],
 )
 def test_wording_does_not_count(tmp_path: Path, old: str, new: str) -> None:

@@ -40,7 +40,7 @@ def test_a_good_header_is_read_with_its_defaults(tmp_path: Path) -> None:
     assert header.model_dump() == {
         "title": "Good", "family": "unstructured", "origin": "human", "patterns": ["unstructured", "n:m"],
         "needs": ["gram"], "group": "row", "cite": "", "params": {"alpha": 0.5}, "kind": "score",
-        "published": None, "units": None,
+        "published": None, "units": None, "choices": {},
     }  # fmt: skip
 
 
@@ -146,6 +146,28 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, old: str, new: str
     with pytest.raises(PrunebenchError, match=message) as caught:
         read_header(write(tmp_path, GOOD.replace(old, new, 1)))
     assert "\n" not in str(caught.value)
+
+
+CHOICES = GOOD.replace('{"alpha": 0.5},', '{"alpha": 0.5},\n    "choices": {"alpha": [0.5, 1.0]},')
+
+
+def test_the_values_a_parameter_may_have_are_read(tmp_path: Path) -> None:
+    assert read_header(write(tmp_path, CHOICES)).choices == {"alpha": [0.5, 1.0]}
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        ('{"alhpa": [0.5]}', r"unknown parameter 'alhpa' in METHOD\['choices'\] \(.*good.py:8\); did you mean 'alpha'"),
+        ('{"alpha": [1.0]}', r"good.py:8: METHOD\['choices'\] lacks the default 0.5 of 'alpha'"),
+        ('{"alpha": []}', r"good.py:8: METHOD\['choices'\] lacks the default"),
+        ('{"alpha": 0.5}', r"good.py:8: METHOD\['choices'\]: input should be a valid list"),
+        ("dict(alpha=[0.5])", r"good.py:8: METHOD\['choices'\] must be a literal"),
+    ],
+)
+def test_mistakes_about_choices_are_named(tmp_path: Path, new: str, message: str) -> None:
+    with pytest.raises(PrunebenchError, match=message):
+        read_header(write(tmp_path, CHOICES.replace('{"alpha": [0.5, 1.0]}', new)))
 
 
 @given(text=st.text())

@@ -60,6 +60,22 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, spec: str, message: str) -
         load_method(spec, [tmp_path])
 
 
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("m@mode=slwo", "unknown value of 'mode' 'slwo' in method 'm@mode=slwo'; did you mean 'slow'"),
+        ("m@alpha=3", "unknown value of 'alpha' '3' in method 'm@alpha=3'; known: 0.5, 2"),
+        ("m@free=x", "unknown value of 'free' 'x' in method 'm@free=x'; known: 7, None"),
+    ],
+)
+def test_a_value_is_one_of_its_choices(tmp_path: Path, spec: str, message: str) -> None:
+    params = '"choices": {"mode": ["fast", "slow"], "alpha": [0.5, 2], "free": [None, 7]},\n    "params"'
+    write(tmp_path, **{'"params"': params})
+    assert load_method("m@mode=slow,alpha=2,free=7", [tmp_path]).params["alpha"] == 2.0
+    with pytest.raises(PrunebenchError, match=message):
+        load_method(spec, [tmp_path])
+
+
 def test_files_of_one_name_do_not_get_into_each_others_way(tmp_path: Path) -> None:
     one = load_method("m", [write(tmp_path / "a", "1")])
     two = load_method("m", [write(tmp_path / "b", "2")])

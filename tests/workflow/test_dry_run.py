@@ -1,5 +1,6 @@
 """The DAG of every shipped config, and what a wrong config says before there is one."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +127,7 @@ def test_cells_per_job_cuts_sweeps_into_jobs(project: Project) -> None:
         (["target=u50"], "config: unknown key 'target'; did you mean 'targets'?"),
         (["methods=wnada"], "unknown method 'wnada' in config; did you mean 'wanda'?"),
         (["methods=wanda@nsample=4"], "did you mean 'nsamples'?"),
+        (["methods=dsnot@skip=atn"], "unknown value of 'skip' 'atn' in method 'dsnot@skip=atn'"),
         (["targets=50"], "target '50' is not one of uNN"),
         (["targets=s20"], "none of the methods can do any of the targets"),
     ],
@@ -133,6 +135,7 @@ def test_cells_per_job_cuts_sweeps_into_jobs(project: Project) -> None:
 def test_a_wrong_config_is_refused_in_one_sentence_before_the_dag(
     project: Project, arguments: list[str], message: str
 ) -> None:
+    shutil.copy(ROOT / "methods/dsnot.py", project.root / "methods")
     said = project.snakemake("-n", "--config", *arguments, succeeds=False)
     assert message in said
     assert "Traceback" not in said
