@@ -1,7 +1,7 @@
 """How the framework turns scores of units into a smaller model: a method's defaults, or what a variant asks for."""
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -47,19 +47,34 @@ class UnitSettings(BaseModel):
     compensation: Literal["none", "bias", "least_squares", "two_step"] = "none"
     ridge: float = Field(default=0.1, ge=0)
 
-    @field_validator("blocks")
+    @field_validator("blocks", mode="before")
     @classmethod
-    def _is_a_range(cls, value: str) -> str:
-        match = _RANGE.fullmatch(value)
+    def _is_a_range(cls, value: Any) -> Any:
+        match = _RANGE.fullmatch(str(value))  # a single number comes as one
         if value != "all" and (match is None or float(match["first"]) >= float(match["last"])):
             raise ValueError("it is `all`, numbers of blocks such as 4-30, or shares of the depth such as 0.125-0.9375")
+        if match and "." in match[0] and float(match["last"]) > 1:
+            raise ValueError("with a decimal point both ends are shares of the depth, and those are at most 1")
+        return value
+
+    @field_validator("attention")
+    @classmethod
+    def _is_for_heads(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and info.data.get("only") == "mlp":
+            raise ValueError("it is the share of the heads that goes, and only=mlp leaves all of them")
         return value
 
     @field_validator("tau")
     @classmethod
     def _is_for_similarity(cls, value: float | None, info: ValidationInfo) -> float | None:
-        if value is not None and info.data.get("allocation") != "similarity":
+        if value is None:
+            return value
+        if info.data.get("allocation") != "similarity":
             raise ValueError("it is the threshold of allocation=similarity and means nothing with another")
+        if info.data.get("only") == "mlp":
+            raise ValueError("it decides which heads go, and only=mlp leaves all of them")
+        if info.data.get("attention") is not None:
+            raise ValueError("it decides how many heads go, and so does attention: give one of the two")
         return value
 
     @field_validator("compensation")

@@ -135,18 +135,25 @@ def recovery_settings(spec: str, values: Mapping[str, Value]) -> Recovery | None
         raise PrunebenchError(f"method {spec!r}: lora is a number of sequences to fine-tune on, 1 or more")
     if type(epochs) is not int or epochs < 1:
         raise PrunebenchError(f"method {spec!r}: lora_epochs is 1 or more")
-    if type(rate) not in (int, float) or not 0 < float(rate or 0) < 1:
+    if not isinstance(rate, int | float) or not 0 < rate < 1:  # True, an int, is 1
         raise PrunebenchError(f"method {spec!r}: lora_lr is a learning rate between 0 and 1")
-    return Recovery(samples, None if text is None else str(text), epochs, float(rate or 0))
+    return Recovery(samples, None if text is None else str(text), epochs, float(rate))
 
 
 def _unit_settings(spec: str, values: Mapping[str, Value], header: Header) -> UnitSettings:
     defaults = header.units or UnitSettings()
     chosen = {key: value for key, value in values.items() if key in UNIT_KEYS}
     try:
-        return UnitSettings.model_validate(defaults.model_dump() | chosen)
+        settings = UnitSettings.model_validate(defaults.model_dump() | chosen)
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0])
         message = first["msg"].removeprefix("Value error, ")
-        raise PrunebenchError(f"method {spec!r}: {key}={chosen.get(key)}: {message[0].lower()}{message[1:]}") from error
+        raise PrunebenchError(f"method {spec!r}: {key}={first['input']}: {message[0].lower()}{message[1:]}") from error
+    # A header may have the ridge that suits its method where a variant asks for a compensation.
+    if "ridge" in chosen and settings.compensation not in ("least_squares", "two_step"):
+        raise PrunebenchError(
+            f"method {spec!r}: ridge={settings.ridge:g}: it is for least squares, and means nothing without "
+            "compensation=least_squares or two_step"
+        )
+    return settings

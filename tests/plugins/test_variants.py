@@ -75,6 +75,8 @@ def test_units_have_settings_of_their_own() -> None:
     assert units("mag_sp@attention=0.25,blocks=4-30") == UnitSettings(attention=0.25, blocks="4-30")
     assert units("mag_sp@only=attention,share_of=pruned") == UnitSettings(only="attention", share_of="pruned")
     assert units("prunenet@mode=random") == UnitSettings(share_of="pruned")
+    assert units("greedy_output").ridge == 1.0  # of a header, for the variants that have a compensation
+    assert units("greedy_output@compensation=two_step,ridge=2").ridge == 2.0
     assert framework("mag_sp@nsamples=4").nsamples == 4
 
 
@@ -87,6 +89,8 @@ def test_units_have_settings_of_their_own() -> None:
         ("0.125-0.9375", 32, range(4, 30)),
         ("0.125-0.9375", 30, range(4, 28)),
         ("0.125-0.9375", 3, range(3)),
+        ("0.5-1", 10, range(5, 10)),
+        ("0-0.5", 10, range(5)),
     ],
 )
 def test_ranges_of_blocks_are_numbers_or_shares_of_the_depth(blocks: str, depth: int, expected: range) -> None:
@@ -102,7 +106,16 @@ def test_ranges_of_blocks_are_numbers_or_shares_of_the_depth(blocks: str, depth:
         ("mag_sp@data=selves", "unknown data 'selves'"),
         ("mag_sp@attention=1.5", "attention=1.5: input should be less than 1"),
         ("mag_sp@blocks=9-4", "blocks=9-4: it is `all`, numbers of blocks"),
-        ("mag_sp@blocks=4", "blocks=4: input should be a valid string"),
+        ("mag_sp@blocks=4", "blocks=4: it is `all`, numbers of blocks such as 4-30"),
+        ("mag_sp@blocks=0.5", "blocks=0.5: it is `all`, numbers of blocks such as 4-30"),
+        ("mag_sp@blocks=0.2-4", "blocks=0.2-4: with a decimal point both ends are shares of the depth"),
+        ("mag_sp@blocks=0.5-1.5", "and those are at most 1"),
+        ("mag_sp@attention=0.2,only=mlp", "attention=0.2: it is the share of the heads that goes, and only=mlp"),
+        ("greedy_output@tau=0.2,attention=0.1", "tau=0.2: it decides how many heads go, and so does attention"),
+        ("greedy_output@tau=0.2,only=mlp", "tau=0.2: it decides which heads go, and only=mlp leaves all"),
+        ("mag_sp@ridge=1", "ridge=1: it is for least squares, and means nothing without compensation=least_squares"),
+        ("flap@ridge=0.1", "ridge=0.1: it is for least squares"),
+        ("greedy_output@ridge=2.0", "ridge=2: it is for least squares"),
         ("mag_sp@ridge=-1", "ridge=-1: input should be greater than or equal to 0"),
         ("mag_sp@nsamples=0", "nsamples is a number of calibration sequences"),
         ("wanda@compensation=bias", "compensation is for methods that define score_units"),
