@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,7 @@ def fine_tune(
     batch = min(max(len(order) // _STEPS, 1), _BATCH)
     steps = order.split(batch)
     home = next(model.parameters()).device
-    adapted = _with_adapters(model, seed)
+    adapted = with_adapters(model, seed)
     try:
         adapted.to(device)
         losses = [Loss(step=0, validation=_validate(model, ids.validation, device))]
@@ -73,7 +74,7 @@ def fine_tune(
     )
 
 
-def _with_adapters(model: nn.Module, seed: int) -> nn.Module:
+def with_adapters(model: nn.Module, seed: int) -> nn.Module:
     """The model with fp32 adapters on the linears of its decoder blocks, whatever a method has put there."""
     from peft import LoraConfig, get_peft_model  # takes seconds, and most cells are not fine-tuned
 
@@ -100,22 +101,34 @@ def _train(
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * (1 - (step - 1) / len(batches))
         optimizer.zero_grad()
-        total = 0.0
-        with torch.enable_grad():
-            for sequence in ids.to(device).split(1):
-                loss = _loss(model, sequence) / len(ids)
-                loss.backward()
-                total += float(loss.detach())
+        since.append(mean_gradients(model, parameters, ids.to(device)))
         norm = nn.utils.clip_grad_norm_(parameters, 1.0)
         if not norm.isfinite():
             raise PrunebenchError(f"the gradient of fine-tuning is not finite at step {step}; lower lora_lr")
         optimizer.step()
-        since.append(total)
         if is_shown(step) or step == len(batches):
             mean = sum(since) / len(since)
             losses.append(Loss(step=step, train=mean, validation=_validate(model, validation, device)))
             since = []
     return losses
+
+
+def mean_gradients(model: nn.Module, parameters: list[nn.Parameter], ids: Tensor) -> float:
+    """Give the fp32 parameters the gradients of the mean loss of a batch (sequences, tokens), and return that loss.
+
+    The backward passes take sums, so that small gradients do not underflow in the 16 bits of the model that they go
+    through, and are divided afterwards.
+    """
+    total, tokens = 0.0, len(ids) * (ids.shape[1] - 1)
+    with torch.enable_grad():
+        for sequence in ids.split(1):
+            loss = _loss(model, sequence, "sum")
+            loss.backward()
+            total += float(loss.detach())
+    for parameter in parameters:
+        if parameter.grad is not None:
+            parameter.grad /= tokens
+    return total / tokens
 
 
 def is_shown(step: int) -> bool:
@@ -130,10 +143,10 @@ def _validate(model: nn.Module, ids: Tensor, device: torch.device) -> float:
     return sum(losses) / len(losses)
 
 
-def _loss(model: nn.Module, ids: Tensor) -> Tensor:
-    """Mean cross-entropy (nats) of the next tokens of one sequence (1, tokens)."""
+def _loss(model: nn.Module, ids: Tensor, reduction: Literal["mean", "sum"] = "mean") -> Tensor:
+    """Cross-entropy (nats) of the next tokens of one sequence (1, tokens)."""
     logits = model(input_ids=ids, use_cache=False).logits
-    return F.cross_entropy(logits[0, :-1].float(), ids[0, 1:])
+    return F.cross_entropy(logits[0, :-1].float(), ids[0, 1:], reduction=reduction)
 
 
 @torch.no_grad()

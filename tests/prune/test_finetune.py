@@ -11,7 +11,7 @@ from prunebench.patches.diff import make_patch
 from prunebench.plugins.loader import load_method
 from prunebench.plugins.variants import Recovery
 from prunebench.prune.cell import prune_cell
-from prunebench.prune.finetune import RecoveryIds, fine_tune, is_shown, rounded_at_random
+from prunebench.prune.finetune import RecoveryIds, fine_tune, is_shown, mean_gradients, rounded_at_random, with_adapters
 from prunebench.targets import Target
 from tests.tiny_models import random_ids, tiny_model
 
@@ -139,6 +139,49 @@ def test_sixteen_bits_learn_although_most_changes_are_below_their_resolution():
     cell = _cell("magnitude", "u50", dtype=torch.bfloat16)
     assert cell.losses[-1].validation < cell.losses[0].validation - 0.1
     assert {parameter.dtype for parameter in cell.model.parameters()} == {torch.bfloat16}
+
+
+# Long and many enough that each token's share of the mean is small.
+BATCH = (torch.arange(128) + torch.arange(16)[:, None]) % 90
+
+
+def _adapted(dtype):
+    model = with_adapters(tiny_model("llama", dtype=dtype), 0)
+    return model, [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
+def _gradients_of_the_mean(dtype):
+    """What a backward pass through the mean of the batch itself gives."""
+    model, parameters = _adapted(dtype)
+    loss = F.cross_entropy(model(input_ids=BATCH).logits[:, :-1].float().flatten(0, 1), BATCH[:, 1:].flatten())
+    gradients = torch.autograd.grad(loss, parameters)
+    return loss.item(), torch.cat([gradient.flatten() for gradient in gradients]).double()
+
+
+def _gradients(dtype):
+    model, parameters = _adapted(dtype)
+    loss = mean_gradients(model, parameters, BATCH)
+    assert {parameter.grad.dtype for parameter in parameters} == {torch.float32}
+    return loss, torch.cat([parameter.grad.flatten() for parameter in parameters]).double()
+
+
+def test_gradients_are_those_of_the_mean_loss():
+    (loss, gradients), (mean, wanted) = _gradients(torch.float32), _gradients_of_the_mean(torch.float32)
+    assert loss == pytest.approx(mean, rel=1e-6)
+    assert wanted.norm() > 0
+    assert (gradients - wanted).norm() < 1e-5 * wanted.norm()
+
+
+def test_gradients_do_not_underflow_in_sixteen_bits():
+    _, exact = _gradients_of_the_mean(torch.float32)
+
+    def error(gradients):
+        return ((gradients - exact).norm() / exact.norm()).item()
+
+    _, gradients = _gradients(torch.float16)
+    _, underflown = _gradients_of_the_mean(torch.float16)
+    assert error(gradients) < error(underflown) / 2
+    assert F.cosine_similarity(gradients, exact, dim=0) > F.cosine_similarity(underflown, exact, dim=0)
 
 
 def test_rounding_at_random_is_right_on_average_and_never_further_than_a_neighbour():
