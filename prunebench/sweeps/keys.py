@@ -139,6 +139,16 @@ def windows_path(sweep: Sweep, text: str) -> Path:
     return Path(WINDOWS.format(protocol=sweep.protocol, model=sweep.model, text=text))
 
 
+def evaluation_inputs(config: Config, sweep: Sweep, kind: Kind) -> list[str]:
+    """The files that one kind of evaluation of a sweep reads beside model and patches."""
+    if kind == "perplexity":
+        return [str(windows_path(sweep, text)) for text in config.protocol_spec.perplexity.texts]
+    if kind == "zeroshot":
+        return [TASK.format(task=task) for task in config.zeroshot_tasks]
+    tokens = compared_on(config, sweep) if kind == "internals" else None
+    return [str(tokens)] if tokens else []
+
+
 def nsamples(config: Config, sweep: Sweep) -> int:
     """How many calibration samples the sweep takes, the first so many of its file: the variant's or the protocol's."""
     value = parse_variant(sweep.method)[1].get("nsamples")

@@ -68,18 +68,9 @@ def of_sweep(pattern):
 
 def evaluation_data(kind):
     """An input function: what one kind of evaluation reads beside model and patch."""
-    if kind == "perplexity":
-        texts = RUN.protocol_spec.perplexity.texts
-        return lambda wildcards: [
-            WINDOWS.format(text=text, **vars(Sweep.parse(wildcards.sweep)))
-            for text in texts
-        ]
-    if kind == "internals":
-        return (
-            lambda wildcards: keys.compared_on(RUN, Sweep.parse(wildcards.sweep)) or []
-        )
-    tasks = RUN.zeroshot_tasks if kind == "zeroshot" else ()
-    return [TASK.format(task=task) for task in tasks]
+    return lambda wildcards: keys.evaluation_inputs(
+        RUN, Sweep.parse(wildcards.sweep), kind
+    )
 
 
 def evaluation_digest(kind):
