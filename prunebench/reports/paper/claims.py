@@ -23,7 +23,7 @@ HOLDS, FAILS, TIED, UNKNOWN = "holds", "does not hold", "not separated", NOT_RUN
 class Point:
     """A claim at one target: the word on it, and the numbers in words.
 
-    It is `TIED` where nothing contradicts the claim but the paired test cannot tell some of its methods apart,
+    It is `TIED` where nothing contradicts the claim but what was measured cannot tell some of its methods apart,
     and `UNKNOWN` where a number is missing.
     """
 
@@ -55,7 +55,7 @@ class Verdict:
 
     @property
     def share(self) -> str:
-        """At how many of the decided targets it holds, and how many the paired test leaves open."""
+        """At how many of the decided targets it holds, and how many are left open."""
         words = [point.word for point in self.points]
         decided, tied = words.count(HOLDS) + words.count(FAILS), words.count(TIED)
         parts = [f"{words.count(HOLDS)} of {decided} targets"] if decided or not tied else []
@@ -103,8 +103,8 @@ def _measured(
 def _tied(
     measured: Measured, quantity: Quantity, methods: dict[str, str], model: str, pair: tuple[str, str], target: str
 ) -> bool:
-    first, second = (methods.get(method, method) for method in pair)
-    return measured.tied(model, (first, second), target, quantity)
+    first, second = ((methods.get(method, method), target_of(method, target)) for method in pair)
+    return measured.tied(model, (first, second), quantity)
 
 
 def _printed(published: Published, claim: Claim, model: str, method: str, target: str) -> Value:
@@ -119,7 +119,7 @@ def describe(title: str, verdicts: Sequence[Verdict]) -> str:
         lines.append(f"  {verdict.word}: {verdict.claim.claim} [{verdict.model_words}, {verdict.share}]")
         lines += [
             f"      {Target.parse(point.target).label}: {point.numbers}"
-            + {FAILS: "  <- not so here", TIED: "  (not separated by the paired test)"}.get(point.word, "")
+            + {FAILS: "  <- not so here", TIED: "  (not separated)"}.get(point.word, "")
             for point in verdict.shown
         ]
     return "\n".join(lines)
@@ -137,7 +137,7 @@ def _judge(
     steps = []
     for first, relation, second in claim.steps:
         step = _compare(values[first].number, relation, values[second].number, claim)
-        # Closeness needs no test, and what is not far apart is not so because a test cannot separate it.
+        # Closeness needs no test, and what is not far apart is not so because nothing separates it.
         open_ = relation in ("<", "<=", ">", ">=") or (relation in ("<<", ">>") and step == HOLDS)
         steps.append(TIED if open_ and tied((first, second), target) else step)
     # A step that fails refutes the claim whatever the others; one that is missing or tied leaves it open.

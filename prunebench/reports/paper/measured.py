@@ -14,8 +14,9 @@ is none. Effective sparsity is 1 - parameters / parameters of the dense model, e
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import inf, log
+from math import inf, isnan, log, nan, sqrt
 from statistics import fmean
+from typing import NamedTuple
 
 from prunebench.config.paper_metrics import PaperMetric, Quantity
 from prunebench.reports.panels import DENSE_METHOD
@@ -43,6 +44,18 @@ class Value:
     reason: str = ""
 
 
+class _Row(NamedTuple):
+    """Of a row of metrics.csv what is read here; `spread` is half the width of its 95 % interval, or NaN."""
+
+    metric: str
+    dataset: str
+    value: str
+    number: float
+    spread: float
+    status: str
+    reason: str
+
+
 class Measured:
     """The rows of a run, by cell."""
 
@@ -55,10 +68,10 @@ class Measured:
         known = set(source.metrics.loc[source.metrics["metric"] == PERPLEXITY, "dataset"])
         # A paper has one text; of several the protocol's first one is shown.
         self.text = next((text for text in texts if text in known), min(known, default=""))
-        self._rows: dict[tuple[str, str, str], list[tuple[str, str, str, float, str, str]]] = {}
+        self._rows: dict[tuple[str, str, str], list[_Row]] = {}
         for row in source.metrics.itertuples(index=False):
             self._rows.setdefault((row.model, row.method, row.target), []).append(
-                (row.metric, row.dataset, row.value, row.number, row.status, row.reason)
+                _Row(row.metric, row.dataset, row.value, row.number, (row.high - row.low) / 2, row.status, row.reason)
             )
 
     def value(self, model: str, method: str, target: str, quantity: Quantity) -> Value:
@@ -74,19 +87,18 @@ class Measured:
                 return _combined([self.value(*cell, Quantity("parameters")) for cell in cells], _removed)
             case "status":
                 rows = self._rows.get((model, method, target), [])
-                return self._status([(status, reason) for *_, status, reason in rows])
+                return self._status([(row.status, row.reason) for row in rows])
         return self._recorded((model, method, target), quantity)
 
     def _recorded(self, cell: tuple[str, str, str], quantity: Quantity) -> Value:
         """A metric as the rows have it, over the seeds."""
-        rows, metric, dataset = self._rows.get(cell, []), quantity.metric, self._dataset(quantity)
-        found = [row for row in rows if row[0] == metric and (metric == CONTINUATION or row[1] == dataset)]
+        metric, found = quantity.metric, self._found(cell, quantity)
         if not found:
             return Value()
-        status, reason = _worst([(status, reason) for *_, status, reason in found])
+        status, reason = _worst([(row.status, row.reason) for row in found])
         if metric == CONTINUATION:
-            return Value(text=found[0][2], status=status, reason=reason)
-        numbers = [number if number == number else None for _, _, _, number, _, _ in found]
+            return Value(text=found[0].value, status=status, reason=reason)
+        numbers = [None if isnan(row.number) else row.number for row in found]
         if status == "diverged":
             numbers = [inf if number is None else number for number in numbers]
         elif status != "ok":
@@ -94,31 +106,59 @@ class Measured:
         complete = [number for number in numbers if number is not None]
         return Value(fmean(complete) if len(complete) == len(numbers) else None, "", status, reason)
 
+    def _found(self, cell: tuple[str, str, str], quantity: Quantity) -> list[_Row]:
+        """The rows of a metric, one per seed."""
+        metric, dataset = quantity.metric, self._dataset(quantity)
+        return [
+            row
+            for row in self._rows.get(cell, [])
+            if row.metric == metric and (metric == CONTINUATION or row.dataset == dataset)
+        ]
+
     def under(self, model: str, method: str, target: str, metric: PaperMetric, prefix: str) -> dict[str, Value]:
         """What the run has of a metric on every dataset that begins with `prefix`, by the rest of its name."""
         cell = model, method, target
         names = dict.fromkeys(
-            row[1] for row in self._rows.get(cell, []) if row[0] == metric and row[1].startswith(prefix)
+            row.dataset for row in self._rows.get(cell, []) if row.metric == metric and row.dataset.startswith(prefix)
         )
         return {name.removeprefix(prefix): self._recorded(cell, Quantity(metric, name)) for name in names}
 
     def reason(self, method: str) -> str:
         """Why a method failed, in the words of its worst cell; empty if none failed."""
         found = [
-            (row[-2], row[-1])
+            (row.status, row.reason)
             for (_, name, _), rows in self._rows.items() if name == method
-            for row in rows if row[-2] != "ok"
+            for row in rows if row.status != "ok"
         ]  # fmt: skip
         return _worst(found)[1] if found else ""
 
-    def tied(self, model: str, methods: tuple[str, str], target: str, quantity: Quantity) -> bool:
-        """Whether the paired tests of the run separate two methods at no seed: they share every rank."""
+    def tied(self, model: str, cells: tuple[tuple[str, str], tuple[str, str]], quantity: Quantity) -> bool:
+        """Whether what was measured cannot tell two cells, (method, target) each, of a model apart.
+
+        Where the run has ranked them by paired tests, they share the rank at every seed. Averages over tasks and
+        medians of times have none: there the difference is to be larger than that of two independent numbers with
+        their 95 % intervals, which asks for more than a paired test would. Without intervals nothing is tied.
+        """
         dataset = f"{quantity.metric}/{self._dataset(quantity)}"
-        ranks = [
-            [row[3] for row in self._rows.get((model, method, target), []) if row[:2] == (RANK, dataset)]
-            for method in methods
-        ]
-        return bool(ranks[0]) and ranks[0] == ranks[1]
+        rows = [self._rows.get((model, *cell), []) for cell in cells]
+        ranks = [[row.number for row in of if (row.metric, row.dataset) == (RANK, dataset)] for of in rows]
+        if any(ranks):
+            return ranks[0] == ranks[1]
+        numbers = [self.value(model, *cell, quantity).number for cell in cells]
+        spreads = [self._spread((model, *cell), quantity) for cell in cells]
+        if None in numbers or any(map(isnan, spreads)):
+            return False
+        first, second = (number for number in numbers if number is not None)
+        return abs(first - second) <= sqrt(sum(spread**2 for spread in spreads))
+
+    def _spread(self, cell: tuple[str, str, str], quantity: Quantity) -> float:
+        """Half the width of the 95 % interval of a mean over tasks and seeds, from its parts'; NaN without."""
+        parts = [Quantity(metric, task) for task, metric in quantity.tasks] or [quantity]
+        squares = []
+        for part in parts:
+            found = self._found(cell, part)
+            squares.append(sum(row.spread**2 for row in found) / len(found) ** 2 if found else nan)
+        return sqrt(sum(squares)) / len(parts)
 
     def _dataset(self, quantity: Quantity) -> str:
         return quantity.dataset or {PERPLEXITY: self.text, "acc": MEAN, "acc_norm": MEAN}.get(quantity.metric, "")

@@ -78,7 +78,7 @@ def claims_tex(verdicts: Sequence[Verdict]) -> str:
     head = [r"Claim & Model & Here & Targets & In the paper \\"]
     text = (
         "What the paper claims, checked on this run's numbers: at how many of the targets that could be decided it "
-        r"holds; \emph{not separated} means that the paired test cannot tell its methods apart. The last column is the "
+        r"holds; \emph{not separated} means that the numbers cannot tell its methods apart. The last column is the "
         "same check on the paper's own numbers."
     )
     return _float("claims", text, "p{8cm}llll", head, lines)

@@ -116,15 +116,15 @@ def write_paper(folder: Path, layout: dict[str, Any] | None = None, published: s
 
 
 def write_run(folder: Path, rows: list[tuple[Any, ...]] | None = None, protocol: str = "exact") -> tuple[Path, Path]:
-    """`metrics.csv` and `provenance.json` of a run with those rows."""
+    """`metrics.csv` and `provenance.json` of a run with those rows, which may end with an interval."""
     folder.mkdir(parents=True, exist_ok=True)
     metrics, provenance = folder / "metrics.csv", folder / "provenance.json"
-    names = ("model", "method", "target", "metric", "dataset", "value", "status", "reason")
+    names = ("model", "method", "target", "metric", "dataset", "value", "status", "reason", "ci_low", "ci_high")
     with metrics.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
         for row in rows or ROWS:
-            cell = dict(zip(names, row, strict=True))
+            cell = dict(zip(names, row, strict=False))
             origin = "llm" if cell["method"].startswith("llm_") else "human"
             writer.writerow({**cell, "origin": origin, "protocol": protocol, "seed": 0, "sparsity": 0.5})
     run = {

@@ -40,7 +40,28 @@ def test_the_papers_own_numbers_are_judged_too(tmp_path: Path) -> None:
 def test_what_the_paired_test_does_not_separate_neither_holds_nor_fails(tmp_path: Path) -> None:
     (real,) = judge(tmp_path, models=["real"], targets=["u50"])
     assert (real.word, real.share) == ("not separated", "1 not separated")
-    assert "(not separated by the paired test)" in describe("A paper", [real])
+    assert "(not separated)" in describe("A paper", [real])
+
+
+@pytest.mark.parametrize(
+    ("other", "word"),
+    [(0.60, "not separated"), (0.70, "not separated"), (0.71, "holds"), (0.50, "holds")],
+)
+def test_averages_that_differ_by_less_than_their_intervals_are_not_separated(
+    tmp_path: Path, other: float, word: str
+) -> None:
+    """Two tasks, half widths 0.1 each: an average's is 0.0707, that of a difference 0.1."""
+    rows = [
+        ("real", method, "u50", "acc", task, value, "ok", "", value - 0.1, value + 0.1)
+        for method, value in (("wanda", other), ("random", 0.605))
+        for task in ("piqa", "boolq")
+    ]
+    order = "wanda > random" if other > 0.605 else "wanda < random"
+    (real,) = judge(
+        tmp_path, rows, models=["real"], targets=["u50"], order=order, metric="average",
+        tasks={"piqa": "acc", "boolq": "acc"},
+    )  # fmt: skip
+    assert real.word == word
 
 
 def test_it_holds_if_it_does_wherever_it_can_be_decided(tmp_path: Path) -> None:
