@@ -69,8 +69,8 @@ class Zeroshot(Strict):
     """Settings of the lm-eval tasks.
 
     Attributes:
-        limit: the first so many items of each task; None = all. A task in parts (MMLU's 57 subjects) has so many
-            in all, dealt out one by one: its parts give equally many, or those first by name one more.
+        limit: so many items of each task, spread evenly over it; None = all. A task in parts (MMLU's 57 subjects) has
+            so many in all, dealt out one by one: its parts give equally many, or those first by name one more.
         num_fewshot: examples before each item.
     """
 

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ _FEWSHOT = "fewshot"
 
 
 def load_task(name: str, items: Path, fewshot: Path | None, limit: int | None, num_fewshot: int, scratch: Path) -> Task:
-    """lm-eval's task `name` on the first `limit` lines of a file of items.
+    """lm-eval's task `name` on a file of items, or on `limit` of them, see `_read`.
 
     Prompts, choices and metrics are those of the harness's own definition, which the YAML file written here
     includes; only where documents come from is replaced. Nothing is looked up outside these files.
@@ -72,8 +71,12 @@ def local_documents(items: str, fewshot: str | None, limit: int | None, **_metad
 
 
 def _read(path: Path, limit: int | None) -> Dataset:
+    """All items of a file, or so many spread evenly over it: files are sorted by topic and source, here and there."""
     with path.open(encoding="utf-8") as file:
-        return Dataset.from_list([json.loads(line) for line in islice(file, limit)])
+        lines = list(file)
+    if limit is not None and limit < len(lines):
+        lines = [lines[index * len(lines) // limit] for index in range(limit)]
+    return Dataset.from_list([json.loads(line) for line in lines])
 
 
 def find_definition(name: str) -> Path:

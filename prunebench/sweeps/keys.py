@@ -235,7 +235,8 @@ def _dataset_settings(config: Config, kind: Kind) -> dict[str, Any]:
     if kind == "perplexity":  # window, join string and the like are in the ids
         return dict.fromkeys(protocol.perplexity.texts)
     if kind == "zeroshot":
-        settings = {**protocol.zeroshot.model_dump(mode="json"), "lm_eval": package_version("lm-eval")}
+        zeroshot = protocol.zeroshot.model_dump(mode="json")
+        settings = {**zeroshot, "items": "spread evenly", "lm_eval": package_version("lm-eval")}
         return dict.fromkeys(config.zeroshot_tasks, settings)
     if kind == "speed":
         return {"": {**protocol.speed.model_dump(mode="json"), "threads": config.threads}}

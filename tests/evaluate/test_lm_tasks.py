@@ -57,12 +57,11 @@ def test_a_task_with_only_acc_has_only_acc(tmp_path: Path) -> None:
     assert set(task_on(tmp_path, "boolq", BOOLQ).aggregation()) == {"acc"}
 
 
-def test_limit_takes_the_first_items(tmp_path: Path) -> None:
-    task = task_on(tmp_path, "piqa", PIQA, limit=2)
-    assert [prompt for prompt, _ in requests(task)[::2]] == [
-        "Question: keep bread fresh\nAnswer:",
-        "Question: boil water\nAnswer:",
-    ]
+def test_limit_takes_items_spread_evenly_over_the_file(tmp_path: Path) -> None:
+    items = [{**PIQA[0], "goal": f"goal {number}"} for number in range(10)]
+    for limit, wanted in ((4, [0, 2, 5, 7]), (1, [0]), (10, [*range(10)]), (30, [*range(10)])):
+        task = task_on(tmp_path, "piqa", items, limit=limit)
+        assert [prompt for prompt, _ in requests(task)[::2]] == [f"Question: goal {n}\nAnswer:" for n in wanted]
 
 
 def test_text_that_looks_like_a_date_stays_text(tmp_path: Path) -> None:
