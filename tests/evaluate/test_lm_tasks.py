@@ -60,7 +60,9 @@ def test_a_task_with_only_acc_has_only_acc(tmp_path: Path) -> None:
 def test_limit_takes_items_spread_evenly_over_the_file(tmp_path: Path) -> None:
     items = [{**PIQA[0], "goal": f"goal {number}"} for number in range(10)]
     for limit, wanted in ((4, [0, 2, 5, 7]), (1, [0]), (10, [*range(10)]), (30, [*range(10)])):
-        task = task_on(tmp_path, "piqa", items, limit=limit)
+        folder = tmp_path / str(limit)
+        folder.mkdir()
+        task = task_on(folder, "piqa", items, limit=limit)
         assert [prompt for prompt, _ in requests(task)[::2]] == [f"Question: goal {n}\nAnswer:" for n in wanted]
 
 
