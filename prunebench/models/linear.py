@@ -92,3 +92,11 @@ def block_linears(model: nn.Module) -> list[list[list[LinearView]]]:
 def prunable_linears(model: nn.Module) -> dict[str, LinearView]:
     """Every prunable linear by name: all `Linear` and `Conv1D` layers inside decoder blocks, nothing else."""
     return {view.name: view for block in block_linears(model) for group in block for view in group}
+
+
+def block_weights(model: nn.Module) -> list[int]:
+    """The weights in the matrices of each block, be they the linears of the architecture or others in their place."""
+    return [
+        sum(parameter.numel() for parameter in block.parameters() if parameter.dim() == 2)
+        for _, block in architecture_of(model).blocks(model)
+    ]

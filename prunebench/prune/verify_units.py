@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from prunebench.errors import ContractError
-from prunebench.models.linear import LinearView, prunable_linears
+from prunebench.models.linear import LinearView, block_weights, prunable_linears
 from prunebench.models.units import UnitModule, unit_modules
 from prunebench.prune.verify import check_untouched, same_bits
-from prunebench.prune.verify_whole import block_weights, verify_whole, whole_slack
+from prunebench.prune.verify_whole import verify_whole, whole_slack
 from prunebench.results.records import Size, Sparsity
 from prunebench.targets import Target
 

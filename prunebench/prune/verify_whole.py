@@ -44,14 +44,6 @@ def whole_slack(before: Sequence[int], now: Sequence[int], wanted: float) -> flo
     return slack if len(before) == len(now) else max(slack, max(before) / sum(before) / 2 + 1e-6)
 
 
-def block_weights(model: nn.Module) -> list[int]:
-    """The weights in the matrices of each block, be they the linears of the architecture or others in their place."""
-    return [
-        sum(parameter.numel() for parameter in block.parameters() if parameter.dim() == 2)
-        for _, block in ARCHITECTURES[_model_type(model)].blocks(model)
-    ]
-
-
 def _model_type(model: nn.Module) -> str:
     config: Any = model.config
     return str(config.model_type)

@@ -7,6 +7,7 @@ from transformers import PreTrainedModel
 
 from prunebench.errors import NotApplicable
 from prunebench.models.architectures import Architecture, architecture_of
+from prunebench.models.linear import block_weights
 from prunebench.targets import Target
 
 
@@ -18,11 +19,7 @@ def block_sizes(model: PreTrainedModel) -> tuple[Architecture, list[int]]:
     """
     if getattr(model.config, "scale_attn_by_inverse_layer_idx", False):
         raise NotApplicable("each block scales its attention by its own number, so blocks cannot be dropped")
-    architecture = architecture_of(model)
-    return architecture, [
-        sum(parameter.numel() for parameter in block.parameters() if parameter.dim() == 2)
-        for _, block in architecture.blocks(model)
-    ]
+    return architecture_of(model), block_weights(model)
 
 
 def nearest_count(sizes: Sequence[int], target: Target) -> int:

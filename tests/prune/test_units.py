@@ -219,7 +219,9 @@ def test_least_squares_bring_the_output_nearer_to_the_dense_models(model_type, a
     assert errors[1] < 0.8 * errors[0]
 
 
-@pytest.mark.parametrize("spec", ["flap", "llm_pruner", "wanda_sp@compensation=least_squares"])
+@pytest.mark.parametrize(
+    "spec", ["flap", "llm_pruner", "wanda_sp@compensation=least_squares", "greedy_output", "greedy_output@data=self"]
+)
 def test_a_result_does_not_depend_on_what_was_found_out_before(spec):
     dense, facts = tiny_model("llama"), DenseFacts()
     alone = cell(dense, spec, "s30").model.state_dict()
