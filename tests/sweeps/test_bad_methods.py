@@ -82,7 +82,7 @@ def vandalise(layer, target):
 
 def edit_the_dense_model(layer, target):
     frame = sys._getframe()
-    while "dense" not in frame.f_locals:
+    while not isinstance(frame.f_locals.get("dense"), torch.nn.Module):
         frame = frame.f_back
     frame.f_locals["dense"].get_submodule(layer.name).weight.data[0, 0] += 1
 
