@@ -24,6 +24,7 @@ PaperMetric = Literal[
     "flops",
     "prefill_tokens_per_second",
     "decode_tokens_per_second",
+    "decode_speedup",
     "train_loss",
     "validation_loss",
     "singular_value",
@@ -41,6 +42,7 @@ KINDS: dict[PaperMetric, tuple[str, ...]] = {
     "flops": ("speed",),
     "prefill_tokens_per_second": ("speed",),
     "decode_tokens_per_second": ("speed",),
+    "decode_speedup": ("speed",),
     "singular_value": ("internals",),
     "head_distance": ("internals",),
 }

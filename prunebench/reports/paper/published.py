@@ -10,6 +10,8 @@ from prunebench.config.paper import REFERENCE_FOLDER
 from prunebench.config.paper_metrics import SHARES, Quantity
 from prunebench.config.paper_parts import Reference
 from prunebench.errors import PrunebenchError
+from prunebench.reports.panels import DENSE_METHOD
+from prunebench.targets import DENSE
 
 COLUMNS = ("model", "method", "target", "metric", "published")
 DATASET, DRAFT = "dataset", "draft"
@@ -33,7 +35,11 @@ class Published:
         return None if row is None else self.rows[row]["published"]
 
     def number(self, model: str, method: str, target: str, quantity: Quantity) -> float | None:
-        """The value as a number; None where there is none, or no number."""
+        """The value as a number; None where there is none, or no number. A speed-up comes of two published speeds."""
+        if quantity.metric == "decode_speedup":
+            pace = Quantity("decode_tokens_per_second")
+            own, dense = (self.number(model, *cell, pace) for cell in ((method, target), (DENSE_METHOD, DENSE.token)))
+            return own / dense if own and dense else None
         row = self._row(model, method, target, quantity)
         number = None if row is None else number_of(self.rows[row]["published"])
         return number / 100 if number is not None and row is not None and self.in_percent[row] else number

@@ -22,6 +22,7 @@ _METRICS: dict[PaperMetric, Metric] = {
     "flops": Metric("FLOPs", lower_is_better=True),
     "prefill_tokens_per_second": Metric("Prefill tokens per second", lower_is_better=False),
     "decode_tokens_per_second": Metric("Generated tokens per second", lower_is_better=False),
+    "decode_speedup": Metric("Generating, times as fast as the dense model in the same run", lower_is_better=False),
     "train_loss": Metric("Training loss", lower_is_better=True),
     "validation_loss": Metric("Validation loss", lower_is_better=True),
     "singular_value": Metric("Singular value", lower_is_better=False),

@@ -109,6 +109,8 @@ ROWS: Rows = [  # model, method, target, metric, dataset, value, status, reason
     ("real", "fast", "s20", "parameters", "", 900, "ok", ""),
     ("real", "fast", "s20", "flops", "", 1.5e13, "ok", ""),
     ("real", "fast", "s20", "decode_tokens_per_second", "", 30.0, "ok", ""),
+    ("real", "fast", "s20", "decode_speedup", "", 0.5, "ok", ""),
+    ("real", "dense", "u00", "decode_speedup", "", 1.0, "ok", ""),
     ("real", "fast", "s20", "prune_seconds", "", 12.0, "ok", ""),
     ("real", "fast", "s30", "parameters", "", "", "oom", "too large"),
     ("real", "fast@lora=8", "s20", "perplexity", "main", 15.0, "ok", ""),

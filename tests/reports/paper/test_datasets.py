@@ -143,6 +143,11 @@ def test_the_dense_model_is_compared_at_every_target(tmp_path: Path) -> None:
     assert (verdict.word, verdict.in_paper) == ("holds", "holds")
 
 
+def test_a_speedup_is_of_one_run_here_and_of_two_printed_speeds_in_the_paper(tmp_path: Path) -> None:
+    verdict = judge(tmp_path, order="fast << dense", metric="decode_speedup", tasks={}, factor=1.5)
+    assert (verdict.word, verdict.in_paper) == ("holds", "does not hold")  # 0.5 and 1; 20 / 12.5 and 1
+
+
 def plotted(tmp_path: Path) -> tuple[PlottedCurves, PlottedCurves, Source]:
     folder = write_paper(tmp_path / "small", LAYOUT, PUBLISHED)
     source = Source.read(*write_run(tmp_path, ROWS))
