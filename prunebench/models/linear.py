@@ -1,10 +1,12 @@
 """One way to look at a linear layer, whichever way round it stores its weight."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from prunebench.models.architectures import architecture_of
+from prunebench.models.architectures import ARCHITECTURES, architecture_of
 
 
 class LinearView:
@@ -96,7 +98,8 @@ def prunable_linears(model: nn.Module) -> dict[str, LinearView]:
 
 def block_weights(model: nn.Module) -> list[int]:
     """The weights in the matrices of each block, be they the linears of the architecture or others in their place."""
+    config: Any = model.config
     return [
         sum(parameter.numel() for parameter in block.parameters() if parameter.dim() == 2)
-        for _, block in architecture_of(model).blocks(model)
+        for _, block in ARCHITECTURES[config.model_type].blocks(model)
     ]
