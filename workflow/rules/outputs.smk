@@ -1,0 +1,19 @@
+# What a run leaves for people to look at, by name.
+
+# Records are guarded by ENGINE_VERSION; what is made from them takes seconds, so any edit to its code makes it anew.
+COLLECT_CODE = digest_folder(Path(prunebench.results.__file__).parent)
+REPORT_CODE = digest_folder(Path(prunebench.reports.__file__).parent)
+
+REPORT_NAMES = report_names(
+    RUN.models, RUN.protocol_spec.perplexity.texts, RUN.zeroshot_tasks, RUN.evaluate
+)
+TABLES = expand(
+    "reports/tables/{name}.{ending}", name=REPORT_NAMES.tables, ending=["tex", "csv"]
+)
+FIGURES = expand(
+    "reports/figures/{name}.{ending}",
+    name=REPORT_NAMES.figures,
+    ending=["pdf", "svg", "png"],
+)
+LEADERBOARD = "reports/leaderboard.html"
+PAPER = paper_names(RUN.paper, RUN.paper_layout)
