@@ -8,6 +8,7 @@ from prunebench.cli.check import check
 from prunebench.cli.export import export
 from prunebench.cli.generate import generate
 from prunebench.cli.new_method import new_method
+from prunebench.cli.report import report
 from prunebench.cli.retry import retry
 from prunebench.cli.status import status
 from prunebench.errors import PrunebenchError
@@ -23,6 +24,7 @@ app.command("check")(check)
 app.command("new-method")(new_method)
 app.command("generate")(generate)
 app.command("export")(export)
+app.command("report")(report)
 app.command("status")(status)
 app.command("retry")(retry)
 

@@ -19,6 +19,7 @@ from prunebench.layout import Sweep
 from prunebench.plugins.header import parse_variant, read_header
 from prunebench.results.provenance import provenance
 from prunebench.results.records import CellId, Cost, EvaluationRecord, PruneRecord, load_record, save_record
+from prunebench.slurm.allocation import find_allocation
 from prunebench.sweeps import keys
 from prunebench.sweeps.failure import save_failure_patch
 from prunebench.sweeps.joblog import JobLog
@@ -171,6 +172,7 @@ class _Job:
             Limits(
                 None if limits.cell_minutes is None else limits.cell_minutes * 60,
                 None if limits.memory_gb is None else limits.memory_gb * 1e9,
+                find_allocation(),
             ),
             self.config.threads,
         )

@@ -25,9 +25,14 @@ from prunebench.layout import (
     WINDOWS,
     Sweep,
 )
-from prunebench.reports.names import paper_names, report_names
+from prunebench.reports.names import (
+    FIGURE_FOLDER,
+    LEADERBOARD,
+    TABLE_FOLDER,
+    paper_names,
+    report_names,
+)
 from prunebench.results import gather
-from prunebench.runlock import hold_run_lock
 from prunebench.sweeps import keys
 
 try:
@@ -43,17 +48,8 @@ FETCHED = [name for name, spec in RUN.model_registry.items() if not spec.trainin
 if workflow.is_main_process:
     logger.info(grid.describe(GRID))
 
-
-onstart:
-    hold_run_lock()
-
-
-# A failed cell fails no job, so the run itself has to say that there are some.
-onsuccess:
-    if Path(PROVENANCE).exists():
-        logger.info(gather.outcome(Path(PROVENANCE)))
-    for claims in filter(Path.exists, map(Path, PAPER.claims)):
-        logger.info(claims.read_text(encoding="utf-8"))
+# Jobs of a sweep that a cluster is to run one after another in one allocation.
+ALLOCATION = "sweep" if RUN.share_allocation else None
 
 
 def one_of(names):

@@ -23,9 +23,13 @@ for kind in RUN.evaluate:
                 f"results/logs/evaluate_{kind}/{{sweep}}/{chunk.name}.log",
             wildcard_constraints:
                 sweep=one_of(sweep.path for sweep in chunk.sweeps),
+            group:
+                ALLOCATION
             conda:
                 "../../environment.yml"
             threads: RUN.threads
+            resources:
+                device=1,
             params:
                 kind=kind,
                 key=evaluation_digest(kind),

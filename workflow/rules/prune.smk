@@ -22,9 +22,13 @@ for chunk in GRID.chunks:
             f"results/logs/prune/{{sweep}}/{chunk.name}.log",
         wildcard_constraints:
             sweep=one_of(sweep.path for sweep in chunk.sweeps),
+        group:
+            ALLOCATION
         conda:
             "../../environment.yml"
         threads: RUN.threads
+        resources:
+            device=1,
         params:
             key=lambda wildcards: keys.prune_params(RUN, Sweep.parse(wildcards.sweep)),
         message:
