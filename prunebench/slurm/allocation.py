@@ -27,6 +27,11 @@ class Allocation:
         """When work has to stop, so that the job can still end by itself."""
         return self.end - min(max(_MARGIN * self.seconds, _LEAST_MARGIN), _MOST_MARGIN)
 
+    @property
+    def usable_seconds(self) -> float:
+        """From its begin to the last moment."""
+        return self.last_moment - self.start
+
 
 def find_allocation() -> Allocation | None:
     """The allocation this process runs in; None outside of Slurm, or if there is no end, or Slurm does not tell."""

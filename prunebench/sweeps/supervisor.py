@@ -147,10 +147,10 @@ class Supervisor:
         if self._limits.seconds is not None and seconds > self._limits.seconds:
             return "timeout", f"took longer than limits.cell_minutes = {self._limits.seconds / 60:g}"
         allocation = self._limits.allocation
-        if allocation is not None and time.time() > allocation.last_moment and seconds > allocation.seconds / 2:
+        if allocation is not None and time.time() > allocation.last_moment and seconds > allocation.usable_seconds / 2:
             return "timeout", (
                 f"did not end within the {allocation.seconds / 60:.0f} minutes that Slurm gave its job, though it had "
-                f"{seconds / allocation.seconds:.0%} of them; ask for more (`runtime`) and run `prunebench retry`"
+                f"{seconds / allocation.seconds:.0%} of them; raise limits.job_minutes and run `prunebench retry`"
             )
         if self._limits.memory_bytes is not None and resident > self._limits.memory_bytes:
             limit = self._limits.memory_bytes / _GB
