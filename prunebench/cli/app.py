@@ -5,6 +5,7 @@ import sys
 import typer
 
 from prunebench.cli.check import check
+from prunebench.cli.estimate import estimate
 from prunebench.cli.export import export
 from prunebench.cli.generate import generate
 from prunebench.cli.new_method import new_method
@@ -23,6 +24,7 @@ app.command("check")(check)
 app.command("new-method")(new_method)
 app.command("generate")(generate)
 app.command("export")(export)
+app.command("estimate")(estimate)
 app.command("status")(status)
 app.command("retry")(retry)
 

@@ -9,6 +9,7 @@ import prunebench.reports
 import prunebench.results
 from prunebench import ENGINE_VERSION
 from prunebench.config import grid, load
+from prunebench.cost import words
 from prunebench.errors import PrunebenchError
 from prunebench.files import digest_folder
 from prunebench.layout import (
@@ -42,6 +43,8 @@ FETCHED = [name for name, spec in RUN.model_registry.items() if not spec.trainin
 # Each job parses this file again; the person reads this once.
 if workflow.is_main_process:
     logger.info(grid.describe(GRID))
+    given = workflow.resource_settings
+    logger.info(words.outlook(RUN, GRID, given.cores, given.nodes))
 
 
 onstart:
