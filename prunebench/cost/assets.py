@@ -14,7 +14,6 @@ from prunebench.layout import CALIBRATION, MODEL, TASK, TEXT, WINDOWS
 # Measured 2026-11 on 2 cores: an index nearby, the texts and tasks of the default run.
 _FETCH_SECONDS, _FETCH_RATE = 2.0, 2e7  # of each asset; bytes/s of a model, conversion included
 _TOKENIZE_SECONDS = 4.0  # of one text for one model, most of it imports
-_TOKENIZE_RATE = 3e6  # bytes of text per second
 _DATA_BYTES = 2.5e7  # of a text or a task, its download included
 _MODEL_COPIES = 1.6  # a model as it came and as it is kept
 _UPDATE_SECONDS = 6e-3  # of an optimiser's step on a tiny model
@@ -54,13 +53,10 @@ def model_cost(costs: Costs, model: str) -> Cost:
 
 def data_cost(config: Config) -> Cost:
     """Of fetching texts and tasks."""
-    texts = dict.fromkeys([*needed_texts(config), *filter(None, map(_training_text(config), config.models))])
+    training = [config.model_registry[model].training_text for model in config.models]
+    texts = dict.fromkeys([*needed_texts(config), *filter(None, training)])
     files = [TEXT.format(text=text) for text in texts]
     if "zeroshot" in config.evaluate:
         files += [TASK.format(task=task) for task in config.zeroshot_tasks]
     absent = sum(not Path(file).is_file() for file in files)
     return Cost(absent * _FETCH_SECONDS, absent * _DATA_BYTES)
-
-
-def _training_text(config: Config):  # type: ignore[no-untyped-def]
-    return lambda model: config.model_registry[model].training_text

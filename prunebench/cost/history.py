@@ -65,7 +65,7 @@ class History:
 
     def _correction(self, model: str, method: str, target: str, work: str) -> Correction:
         """From the nearest records: of the same cell with any seed and protocol, of the method's other targets of the
-        pattern, of its other variants, of the model's other methods (evaluations only), of anything on this machine."""
+        pattern, of its other variants and patterns, of the model's other methods (evaluations only), of anything."""
         own = self._of_method(model, method, work)
         pattern = Target.parse(target).pattern
         alike = [past for past in own if Target.parse(past.target).pattern == pattern]

@@ -1,5 +1,6 @@
 """The work of pruning one cell, by the kind of method and what it needs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log10
 
@@ -145,7 +146,7 @@ def _gradients(usage: Usage, shape: Shape, samples: int, tokens: int) -> Work:
     return backward(shape, samples, tokens) if "gradients" in usage.reads.needs else NOTHING
 
 
-def _statistics(needs: list[str], shape: Shape, rows: int) -> Work:
+def _statistics(needs: Sequence[str], shape: Shape, rows: int) -> Work:
     passes = sum(_STATISTIC.get(need, 0) for need in needs)
     gathered = Work(elements=float(passes) * rows * shape.inputs)
     return gathered + grams(shape, rows) if "gram" in needs else gathered

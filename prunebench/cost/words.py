@@ -1,24 +1,30 @@
 """An estimate in words."""
 
 import os
+from collections.abc import Collection
 
 from prunebench.config.grid import Grid
 from prunebench.config.load import Config
 from prunebench.cost.estimate import Estimate, estimate
 
+_GPU_RESOURCES = ("gpu", "gres")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def outlook(config: Config, grid: Grid, cores: int | None, jobs: int | None = None) -> str:
+def outlook(
+    config: Config, grid: Grid, cores: int | None, jobs: int | None = None, resources: Collection[str] | None = None
+) -> str:
     """One line on what a run will take, for whoever starts it; never an error, since no run may end over it.
 
     Args:
         cores: of this machine that may be used; None = all.
-        jobs: that a cluster is given at a time, each taken to have a GPU; None = all run here.
+        jobs: that may be in a cluster's queue at a time.
+        resources: what each of them asks for; with any, they go to a cluster, and with a GPU among them they have one.
     """
     try:
-        if jobs:
-            return one_line(estimate(config, grid, jobs * config.threads, jobs))
+        if jobs and resources:
+            with_gpu = any(name in resources for name in _GPU_RESOURCES)
+            return one_line(estimate(config, grid, jobs * config.threads, jobs if with_gpu else 0))
         return one_line(estimate(config, grid, cores or os.cpu_count() or 1))
     except Exception as error:  # whatever lies in results/: an estimate is a courtesy
         return f"estimate: none ({error})"

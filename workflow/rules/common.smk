@@ -44,7 +44,9 @@ FETCHED = [name for name, spec in RUN.model_registry.items() if not spec.trainin
 if workflow.is_main_process:
     logger.info(grid.describe(GRID))
     given = workflow.resource_settings
-    logger.info(words.outlook(RUN, GRID, given.cores, given.nodes))
+    logger.info(
+        words.outlook(RUN, GRID, given.cores, given.nodes, given.default_resources)
+    )
 
 
 onstart:
