@@ -19,8 +19,8 @@ _ITEMS, _ITEM_TOKENS = 2000, 80
 
 _PACK = 192  # tokens that zero-shot items are read in together on a CPU, as in evaluate.packed_lm
 _SCORED = 0.5  # of an item's tokens that the head is applied to
-_ITEM_SECONDS = 8e-3  # of the harness: the prompt of an item filled in, tokenised, scored (measured 2026-11)
-_CONTEXT_SECONDS = 2.5  # of lm-eval's import and its tasks, once a job
+_ITEM_SECONDS = 7e-3  # of the harness: the prompt of an item filled in, tokenised, scored (measured 2026-11)
+_CONTEXT_SECONDS = 1.0  # of lm-eval's import and its tasks, once a job (measured 2026-11)
 _PROMPT_TOKENS = 4  # of the text that is continued
 
 

@@ -58,6 +58,7 @@ class History:
         self._modelled = modelled
         self._device = device
         self.correction: Callable[[str, str, str, str], Correction] = cache(self._correction)
+        self.pace: Callable[[str], float] = cache(self._pace)
         self._folders = cache(self._list_folders)
         self._of_method = cache(self._read_method)
         self._of_model = cache(self._read_model)
@@ -76,18 +77,18 @@ class History:
         for past in (self._of_model(model, work, name), [] if work == "prune" else self._of_model(model, work, "")):
             if ratios := self._ratios(past):
                 return Correction(median(ratios), known=True)
-        return Correction(self._machine(work), known=False)
+        return Correction(self.pace(work), known=False)
 
-    def _machine(self, work: str) -> float:
-        """Seconds over the model's seconds, of all that was done: how fast this machine is."""
-        pairs = [(past.seconds, self._modelled(past)) for past in self._of_all(work)]
-        expected = sum(modelled for _, modelled in pairs if modelled)
-        taken = sum(seconds for seconds, modelled in pairs if modelled)
-        return min(max(taken / expected, _TRUSTED[0]), _TRUSTED[1]) if expected else 1.0
+    def _pace(self, work: str) -> float:
+        """Seconds over the FLOPs model's, of all that was done of one kind of work: how slow this machine is."""
+        pairs = [(past.seconds, modelled) for past in self._of_all(work) if (modelled := self._modelled(past))]
+        if not pairs:
+            return 1.0
+        taken, expected = (sum(numbers) for numbers in zip(*pairs, strict=True))
+        return min(max(taken / expected, _TRUSTED[0]), _TRUSTED[1])
 
     def _ratios(self, records: Iterable[Past]) -> list[float]:
-        pairs = [(past.seconds, self._modelled(past)) for past in records]
-        return [seconds / modelled for seconds, modelled in pairs if modelled > 0]
+        return [past.seconds / modelled for past in records if (modelled := self._modelled(past))]
 
     def _read_method(self, model: str, method: str, work: str) -> list[Past]:
         return self._read(self._folders(work).get((model, method), []), work)

@@ -83,7 +83,8 @@ class Costs:
         cells = [self.cell(sweep.model, sweep.method, target, work, only) for target in targets]
         if not cells:
             return 0.0, 0.0
-        start = START_SECONDS + self.shape(sweep.model).parameters * BYTES[self.dtype] / self.rates.stored
+        read = self.shape(sweep.model).parameters * BYTES[self.dtype] / self.rates.stored
+        start = (START_SECONDS + read) * self._pace(work)
         computed = sum(cell.own for cell in cells) + max(cell.shared for cell in cells)
         known = sum(cell.own for cell in cells if cell.known) + max(cell.shared * cell.known for cell in cells)
         return start + max(cell.once for cell in cells) + computed + sum(cell.around for cell in cells), known
@@ -117,14 +118,18 @@ class Costs:
         counts = {} if work == "prune" else self._counts(model, work, only)
         amounts = self._work(usage, shape, target, work, protocol, self.dtype, counts)
         correction = self._history.correction(model, method, target, work)
-        seconds, factor = self.rates.seconds, correction.factor
+        seconds, factor, pace = self.rates.seconds, correction.factor, self._pace(work)
         return CellCost(
             seconds(amounts.shared) * factor,
             seconds(amounts.own) * factor,
-            seconds(amounts.around),
-            seconds(amounts.once),
+            seconds(amounts.around) * pace,
+            seconds(amounts.once) * pace,
             correction.known,
         )
+
+    def _pace(self, work: str) -> float:
+        """How slow the CPU is that jobs start on; of a GPU's records it cannot be told."""
+        return self._history.pace(work) if self.device == "cpu" else 1.0
 
     def _work(
         self, usage: Usage, shape: Shape, target: str, work: str, protocol: Protocol, dtype: str, counts: Counts
