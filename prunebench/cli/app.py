@@ -5,6 +5,7 @@ import sys
 import typer
 
 from prunebench.cli.check import check
+from prunebench.cli.estimate import estimate
 from prunebench.cli.export import export
 from prunebench.cli.generate import generate
 from prunebench.cli.new_method import new_method
@@ -25,6 +26,7 @@ app.command("new-method")(new_method)
 app.command("generate")(generate)
 app.command("export")(export)
 app.command("report")(report)
+app.command("estimate")(estimate)
 app.command("status")(status)
 app.command("retry")(retry)
 

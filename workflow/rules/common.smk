@@ -9,6 +9,7 @@ import prunebench.reports
 import prunebench.results
 from prunebench import ENGINE_VERSION
 from prunebench.config import grid, load
+from prunebench.cost import words
 from prunebench.errors import PrunebenchError
 from prunebench.files import digest_folder
 from prunebench.layout import (
@@ -47,6 +48,10 @@ FETCHED = [name for name, spec in RUN.model_registry.items() if not spec.trainin
 # Each job parses this file again; the person reads this once.
 if workflow.is_main_process:
     logger.info(grid.describe(GRID))
+    given = workflow.resource_settings
+    logger.info(
+        words.outlook(RUN, GRID, given.cores, given.nodes, given.default_resources)
+    )
 
 # Jobs of a sweep that a cluster is to run one after another in one allocation.
 ALLOCATION = "sweep" if RUN.share_allocation else None
