@@ -6,8 +6,8 @@ from collections.abc import Collection
 from prunebench.config.grid import Grid
 from prunebench.config.load import Config
 from prunebench.cost.estimate import Estimate, estimate
+from prunebench.cost.requests import asked_gpus
 
-_GPU_RESOURCES = ("gpu", "gres")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -23,8 +23,7 @@ def outlook(
     """
     try:
         if jobs and resources:
-            with_gpu = any(name in resources for name in _GPU_RESOURCES)
-            return one_line(estimate(config, grid, jobs * config.threads, jobs if with_gpu else 0))
+            return one_line(estimate(config, grid, jobs * config.threads, jobs * (asked_gpus(resources) or 0)))
         return one_line(estimate(config, grid, cores or os.cpu_count() or 1))
     except Exception as error:  # whatever lies in results/: an estimate is a courtesy
         return f"estimate: none ({error})"

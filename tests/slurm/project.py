@@ -14,7 +14,7 @@ _COSTS = {"prune_seconds", "evaluate_seconds", "peak_memory_gb"}
 
 Row = tuple[str, ...]
 
-# Says where it is, so that tests can wait for it, and how often it was called; the sparsity is its seconds.
+# Says where it is, so that tests can wait for it, and how often it was called; takes a second per cent, u99 for ever.
 SLOW = """
 METHOD = {"title": "Slow", "family": "test", "patterns": ["unstructured"], "group": "row"}
 
@@ -24,7 +24,7 @@ def score(weight, inputs, layer, target):
     if "layers.0.self_attn.q_proj" in layer.name:
         with open("calls", "a") as file:
             file.write(target.token + " ")
-        time.sleep(target.sparsity * 100)
+        time.sleep(target.sparsity * 100 if target.sparsity < 0.99 else 3600)
     return weight.abs()
 """
 

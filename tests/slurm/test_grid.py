@@ -49,7 +49,8 @@ def test_a_failing_method_and_one_that_outlasts_its_allocation_are_rows(
     assert "on purpose" in page
     assert "that Slurm gave its job" in page
 
-    # Of each sweep the pruning and the evaluation went into one job, with one GPU and the time of both.
+    # Of each sweep the pruning and the evaluation went into one job, with one GPU and the time of both; slow's
+    # evaluation had no time left, and got twice as much in another job.
     submitted = [cluster.of_job(job) for job in cluster.jobs() if job not in before]
-    assert [job["TimeLimit"] for job in submitted] == ["00:02:00"] * 3
-    assert [job["TresPerJob"] for job in submitted] == ["gres:gpu:1"] * 3
+    assert [job["TimeLimit"] for job in submitted] == ["00:02:00"] * 3 + ["00:04:00"]
+    assert [job["TresPerJob"] for job in submitted] == ["gres:gpu:1"] * 4

@@ -53,9 +53,6 @@ if workflow.is_main_process:
         words.outlook(RUN, GRID, given.cores, given.nodes, given.default_resources)
     )
 
-# Jobs of a sweep that a cluster is to run one after another in one allocation.
-ALLOCATION = "sweep" if RUN.share_allocation else None
-
 
 def one_of(names):
     """A wildcard constraint: one of the names, or nothing at all if there are none."""

@@ -30,6 +30,8 @@ for kind in RUN.evaluate:
             threads: RUN.threads
             resources:
                 device=1,
+                runtime=minutes(kind, chunk),
+                mem_mb=memory(kind),
             params:
                 kind=kind,
                 key=evaluation_digest(kind),

@@ -29,6 +29,8 @@ for chunk in GRID.chunks:
         threads: RUN.threads
         resources:
             device=1,
+            runtime=minutes("prune", chunk),
+            mem_mb=memory("prune"),
         params:
             key=lambda wildcards: keys.prune_params(RUN, Sweep.parse(wildcards.sweep)),
         message:
