@@ -28,8 +28,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> d
 
 def check(project: SlurmProject, undisturbed: dict[Row, Row], again: set[str]) -> None:
     """All cells are there with the right numbers; only the targets `again`, cut off halfway, were begun twice."""
-    assert project.rows() == undisturbed
-    assert "4 cells: 4 ok" in project.said()
+    rows = {key: row for key, row in project.rows().items() if key[1] != "failing"}
+    assert rows == undisturbed
     assert (project.root / "reports" / "leaderboard.html").exists()
     begun = Counter(project.calls())
     assert {target for target, count in begun.items() if count > 1} <= again
@@ -40,7 +40,8 @@ def check(project: SlurmProject, undisturbed: dict[Row, Row], again: set[str]) -
 
 
 def test_a_cluster_with_a_bad_day(project: SlurmProject, cluster: Cluster, undisturbed: dict[Row, Row]) -> None:
-    project.config.update(methods=["slow"], targets=TARGETS, share_allocation=True, cells_per_job=1)
+    project.config.update(methods=["slow", "failing"], targets=TARGETS, share_allocation=True, cells_per_job=1)
+    before = set(cluster.jobs())
     run = project.start()
 
     # One job is cancelled in mid-run: it is tried again.
@@ -64,7 +65,17 @@ def test_a_cluster_with_a_bad_day(project: SlurmProject, cluster: Cluster, undis
     said = run.finish()
     assert "Error in group sweep" in said  # the victim's
     assert "Slurm does not answer" in said or "Slurm takes no jobs" in said
+    assert "7 cells: 4 ok, 3 error" in said
     check(project, undisturbed, again={"u12"})
+    assert project.status("failing", "u12")[0] == "error"
+    assert "on purpose" in (project.root / "reports" / "leaderboard.html").read_text()
+
+    # A cell is pruned and evaluated in one job, with one GPU and the time of both.
+    submitted = [cluster.of_job(job) for job in cluster.jobs() if job not in before]
+    assert len(submitted) == 7 + 1
+    for job in submitted:
+        assert job["TresPerJob"] == "gres:gpu:1"
+        assert job["TimeLimit"] == ("00:22:00" if job is not submitted[-1] else "00:44:00")
 
 
 def test_after_a_kill_the_jobs_left_in_the_queue_are_ended_and_the_bare_command_goes_on(
@@ -80,6 +91,7 @@ def test_after_a_kill_the_jobs_left_in_the_queue_are_ended_and_the_bare_command_
     assert orphans
 
     said = project.run()
+    assert "4 cells: 4 ok" in said
     assert "job(s) that an earlier run in this folder left with Slurm" in said
     assert {path: digest for path, digest in project.records().items() if path in finished} == finished
     check(project, undisturbed, again={"u05", "u12"})
@@ -116,6 +128,6 @@ def test_a_full_disk_of_the_submitting_machine_ends_the_run_and_costs_no_finishe
     assert finished
 
     filler.unlink()
-    project.run()
+    assert "4 cells: 4 ok" in project.run()
     assert {path: digest for path, digest in project.records().items() if path in finished} == finished
     check(project, undisturbed, again={"u05", "u12"})
