@@ -50,10 +50,11 @@ def test_a_target_more_is_estimated_alone_and_from_the_others_records(configured
     found = estimated(configured(methods=["wanda"], targets=["u50", "u60"]))
     assert (found.pending, found.cells) == (1, 3)
     seconds = found.models["smollm2-135m"].seconds
-    assert {work: round(s) // 10 for work, s in seconds.items() if work != ASSETS} == {
-        "prune": 5, "perplexity": 5, "zeroshot": 20,  # of 8 items they took 50 s
-    }  # fmt: skip
-    assert found.known == pytest.approx(50 + 50 + 200)
+    assert set(seconds) - {ASSETS} == {"prune", "perplexity", "zeroshot"}
+    assert 50 < seconds["prune"] < 100
+    assert 50 < seconds["perplexity"] < 100
+    assert 200 < seconds["zeroshot"] < 250  # of 8 items they took 50 s, of 32 are to be done
+    assert found.known == pytest.approx(50 + 50 + 200)  # the rest starts the jobs
 
 
 def test_another_text_or_task_prunes_nothing(configured: MakeConfig) -> None:
