@@ -53,7 +53,7 @@ def test_a_target_more_is_estimated_alone_and_from_the_others_records(configured
     assert set(seconds) - {ASSETS} == {"prune", "perplexity", "zeroshot"}
     assert 50 < seconds["prune"] < 100
     assert 50 < seconds["perplexity"] < 100
-    assert 200 < seconds["zeroshot"] < 250  # of 8 items they took 50 s, of 32 are to be done
+    assert 200 < seconds["zeroshot"] < 300  # of 8 items they took 50 s, of 32 are to be done
     assert found.known == pytest.approx(50 + 50 + 200)  # the rest starts the jobs
 
 
