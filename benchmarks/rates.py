@@ -67,7 +67,7 @@ def _primitives(rates: Rates) -> list[tuple[str, float, float]]:
         ("Cholesky and solve", 4 / 3 * SIZE**3 / _best(factor), rates.decompositions),
         (
             "eigenvectors, fp64",
-            9 * SIZE**3 / _best(lambda: torch.linalg.eigh(positive.double()), 1),
+            9 * SIZE**3 / _best(lambda: torch.linalg.eigh(double), 1),
             rates.decompositions,
         ),
         ("elementwise passes", 4 * SIZE**2 / _best(passes), rates.elements),
