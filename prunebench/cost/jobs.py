@@ -93,7 +93,12 @@ class Costs:
         """Host memory that a job needs: the dense model, a copy of it, and what methods keep beside them."""
         shape, size = self.shape(sweep.model), BYTES[self.dtype]
         models = 2.0 * shape.parameters * size
-        usage = self._usage(sweep.method)
+        usage, protocol = self._usage(sweep.method), self.config.protocol_spec
+        if self.device == "cpu":  # else they are on the device
+            window = min(protocol.perplexity.window, shape.positions)
+            states = protocol.calibration.nsamples * min(protocol.calibration.seqlen, shape.positions) * shape.hidden
+            # Of one window the logits and their log-softmax in fp32; of all samples a block's inputs and outputs.
+            models += 2.0 * states * size if work == "prune" else float(window) * shape.vocabulary * (size + 8)
         if work == "prune" and usage is not None:
             if "gradients" in usage.reads.needs:
                 models += 8.0 * shape.weights  # two fp32 sums

@@ -40,15 +40,15 @@ class Rates:
         )
 
 
-# One thread of an AMD EPYC (AVX-512 with bfloat16) of a machine with 2 cores, torch 2.14, measured 2026-11 on the
-# layers of SmolLM2-135M. More threads are taken to share everything but launches and the disk.
+# One thread of an AMD EPYC (AVX-512 with bfloat16) of a machine with 2 cores, measured 2026-11 on the layers of
+# SmolLM2-135M; benchmarks/rates.py measures them anew. More threads are taken to share all but launches, memory, disk.
 _CPU_PRODUCTS = {"bfloat16": 240e9, "float32": 92e9, "float16": 92e9}
 _CPU_SINGLE = 110e9  # X^T X, fp32
 _CPU_DOUBLE = 60e9
 _CPU_DECOMPOSITIONS = 45e9  # Cholesky and triangular solve fp32, eigh fp64 as 9 n^3
-_CPU_LAUNCH = 5e-4  # about 25 operations of a block on a few tokens
+_CPU_LAUNCH = 5e-4  # about 25 operations of a block, on a few tokens
 _CPU_MEMORY = 2e10  # bytes
-_CPU_ELEMENTS = 2.5e9  # 16-bit numbers taken to fp32, worked on and reduced
+_CPU_ELEMENTS = 2.5e9  # taken to fp32, worked on, reduced; thrice as many where they stay in the cache
 _CPU_SELECTED = 5.5e7  # kthvalue in rows, masks of both sides, ties
 
 # Half precision and fp32 (TF32 off) FLOP/s and bytes/s of the data sheets, by what nvidia-smi's name holds; 40 % of

@@ -50,10 +50,11 @@ def test_a_target_more_is_estimated_alone_and_from_the_others_records(configured
     found = estimated(configured(methods=["wanda"], targets=["u50", "u60"]))
     assert (found.pending, found.cells) == (1, 3)
     seconds = found.models["smollm2-135m"].seconds
-    assert {work: round(s) // 10 for work, s in seconds.items() if work != ASSETS} == {
-        "prune": 5, "perplexity": 5, "zeroshot": 20,  # of 8 items they took 50 s
-    }  # fmt: skip
-    assert found.known == pytest.approx(50 + 50 + 200)
+    assert set(seconds) - {ASSETS} == {"prune", "perplexity", "zeroshot"}
+    assert 50 < seconds["prune"] < 100
+    assert 50 < seconds["perplexity"] < 100
+    assert 200 < seconds["zeroshot"] < 300  # of 8 items they took 50 s, of 32 are to be done
+    assert found.known == pytest.approx(50 + 50 + 200)  # the rest starts the jobs
 
 
 def test_another_text_or_task_prunes_nothing(configured: MakeConfig) -> None:
@@ -180,9 +181,10 @@ def test_what_is_shared_by_a_job_s_cells_is_done_once(configured: MakeConfig) ->
 def test_memory_is_twice_the_model_and_more_for_gradients(configured: MakeConfig) -> None:
     config = configured(models=["llama-7b"])
     wanda, pruner = (Sweep("laptop-512", "llama-7b", method, 0) for method in ("wanda", "llm_pruner"))
-    evaluation = job_memory_mb(config, wanda, "perplexity", gpus=0)
-    assert 2 * 13_476 < evaluation - 2_000 < 2.1 * 13_476  # bfloat16
-    assert evaluation < job_memory_mb(config, wanda, "prune", gpus=0) < job_memory_mb(config, pruner, "prune", gpus=0)
+    evaluation = job_memory_mb(config, wanda, "perplexity", gpus=1)
+    assert 2 * 13_476 < evaluation - 2_000 < 2.1 * 13_476  # 16 bits
+    assert evaluation < job_memory_mb(config, wanda, "perplexity", gpus=0)
+    assert evaluation < job_memory_mb(config, wanda, "prune", gpus=1) < job_memory_mb(config, pruner, "prune", gpus=1)
 
 
 def test_of_the_unknown_jobs_get_what_a_cell_may_take(configured: MakeConfig) -> None:
