@@ -24,6 +24,7 @@ from prunebench.layout import (
     TEXT,
     WINDOWS,
     Sweep,
+    sweep_pattern,
 )
 from prunebench.reports.names import paper_names, report_names
 from prunebench.results import gather
