@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import nan
 from statistics import fmean
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ _HEADINGS = {"unstructured": "unstructured sparsity", "n:m": "N:M", "structured"
 _CEILING = 100  # times the dense perplexity: where a model is of no use any more the axis ends
 _LONGEST = 36  # characters of a name
 _DRAWN = 12  # so many methods can be told apart
+_FOOTNOTE, _FOOTNOTE_WIDTH = 7, 3.9  # size of its letters and the mean width of one, points
 _LISTED = 6  # so many failed cells are named below a figure
 
 
@@ -92,7 +94,9 @@ def draw(source: Source, panel: Panel, looks: Mapping[str, Look], ink: str = "bl
     model, text = _title(source, "models", panel.model), _title(source, "datasets", panel.dataset)
     figure.suptitle(f"{model}\n{text}", fontsize=9)  # two lines: registry titles are long, and the legend is beside
     if footnote := _footnote(source, panel, len(everything.methods)):
-        figure.supxlabel(footnote, fontsize=7, x=0.01, ha="left")
+        wide = int(72 * figure.get_figwidth() / _FOOTNOTE_WIDTH)
+        lines = [fill(line, wide) for line in footnote.splitlines()]
+        figure.supxlabel("\n".join(lines), fontsize=_FOOTNOTE, x=0.01, ha="left")
     return figure
 
 

@@ -17,7 +17,7 @@ from prunebench.results.summary import SEVERITY
 from prunebench.targets import DENSE, Target
 
 _HEADINGS = {"unstructured": "Unstructured", "n:m": "N:M", "structured": "Structured"}
-_LINES, _WIDTH = 40, 12  # as many methods and targets as a page holds and can be read on it
+_LINES, _WIDTH = 30, 12  # as many methods and targets as a page holds and can be read on it
 _COLUMNS = ("value", "ci_low", "ci_high", "rank", "status")
 
 

@@ -83,13 +83,14 @@ def _tail(n: int, confidence: float) -> float:
 
 
 def _quantiles(rows: Floats, level: float) -> Floats:
-    """`np.quantile(rows, level, axis=1)` (rows,) to the last bit, `level` in (0, 1), in a third of its time.
+    """`np.quantile(rows, level, axis=1)` (rows,) to the last bit, `level` in [0, 1], in a third of its time.
 
     Numpy selects one place with vector instructions but several without; the other neighbour of a quantile is an
     extreme of what lies on its side of the first.
     """
     place = level * (rows.shape[1] - 1)
-    below, share = int(place), place - int(place)
+    below = min(int(place), rows.shape[1] - 2)
+    share = place - below
     if level < 0.5:
         selected = np.partition(rows, below + 1, axis=1)
         lower, upper = selected[:, : below + 1].max(axis=1), selected[:, below + 1]
