@@ -35,7 +35,7 @@ class Source:
         """
         try:
             # Text throughout: a continuation may well be "NA" or "1e5".
-            frame = pd.read_csv(metrics_csv, dtype=str, keep_default_na=False)
+            frame = pd.read_csv(metrics_csv, dtype=object, keep_default_na=False)
             titles = json.loads(provenance.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise PrunebenchError(f"{error.filename} is not there; it is made by the rule `collect`") from None

@@ -25,6 +25,7 @@ from prunebench.layout import (
     TEXT,
     WINDOWS,
     Sweep,
+    sweep_pattern,
 )
 from prunebench.reports.names import (
     FIGURE_FOLDER,

@@ -22,7 +22,7 @@ for kind in RUN.evaluate:
             log:
                 f"results/logs/evaluate_{kind}/{{sweep}}/{chunk.name}.log",
             wildcard_constraints:
-                sweep=one_of(sweep.path for sweep in chunk.sweeps),
+                sweep=sweep_pattern(chunk.sweeps),
             group:
                 ALLOCATION
             conda:

@@ -21,7 +21,7 @@ for chunk in GRID.chunks:
         log:
             f"results/logs/prune/{{sweep}}/{chunk.name}.log",
         wildcard_constraints:
-            sweep=one_of(sweep.path for sweep in chunk.sweeps),
+            sweep=sweep_pattern(chunk.sweeps),
         group:
             ALLOCATION
         conda:
