@@ -38,7 +38,8 @@ lint: environment ## style, types and workflow checks
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-bench: environment ## time and memory of one cell against the plain forward passes it needs
+bench: environment ## time and memory: of one cell, and of what grows with the cells
+	python -m benchmarks.scale
 	python -m benchmarks.cell
 
 # Compared by content, not by time: a checkout changes times only. The stamp is written last, so an
