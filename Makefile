@@ -38,7 +38,8 @@ lint: environment ## style, types and workflow checks
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-bench: environment ## time and memory of one cell against the forward passes it needs; what estimates rest on
+bench: environment ## time and memory: of one cell, of what grows with the cells; what estimates rest on
+	python -m benchmarks.scale
 	python -m benchmarks.cell
 	python -m benchmarks.rates
 

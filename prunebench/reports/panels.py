@@ -101,8 +101,8 @@ class Panel:
                 places[method].append(len(found))
         tried = [method for method in self.methods if places[method]]
         best = sorted(tried, key=lambda method: (method != RANDOM_METHOD, fmean(places[method])))[:count]
-        entries = {key: found for key, found in self.entries.items() if key[0] in (DENSE_METHOD, *best)}
-        return replace(self, entries=entries, methods=[method for method in self.methods if method in best])
+        kept = {key: entries for key, entries in self.entries.items() if key[0] in (DENSE_METHOD, *best)}
+        return replace(self, entries=kept, methods=[method for method in self.methods if method in best])
 
 
 def panels(source: Source) -> Iterator[Panel]:
