@@ -10,6 +10,7 @@ from prunebench.cli.generate import generate
 from prunebench.cli.new_method import new_method
 from prunebench.cli.retry import retry
 from prunebench.cli.status import status
+from prunebench.cli.verify import verify
 from prunebench.errors import PrunebenchError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app.command("generate")(generate)
 app.command("export")(export)
 app.command("status")(status)
 app.command("retry")(retry)
+app.command("verify")(verify)
 
 
 def main() -> None:

@@ -6,9 +6,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Protocol
 
+from prunebench.errors import DamagedFile
 from prunebench.layout import Sweep
 from prunebench.results.expected import PERPLEXITY
-from prunebench.results.records import CellId, EvaluationRecord, Measurement, PruneRecord, Status, load_record
+from prunebench.results.records import CellId, EvaluationRecord, Measurement, PruneRecord, Record, Status, read_record
 from prunebench.targets import DENSE
 
 # By model, protocol and dataset: the perplexity the dense model is known to have.
@@ -106,17 +107,21 @@ def shared_tasks(results: Iterable[CellResult]) -> set[str] | None:
 
 def _load(root: Path, sweep: Sweep, target: str, kinds: Sequence[str]) -> CellResult:
     cell = CellId(model=sweep.model, method=sweep.method, target=target, seed=sweep.seed, protocol=sweep.protocol)
-    path = sweep.prune_record(target)
-    prune = load_record(root / path, PruneRecord) or PruneRecord(
-        cell=cell, status="error", reason=f"no record: {path} is absent or damaged", key={}
-    )
+    prune, reason = _read(root, sweep.prune_record(target), PruneRecord)
     evaluations = {}
     for kind in kinds:
-        path = sweep.evaluation_record(target, kind)
-        evaluations[kind] = load_record(root / path, EvaluationRecord) or EvaluationRecord(
-            cell=cell, kind=kind, status="error", reason=f"no record: {path} is absent or damaged", key={}
-        )
+        record, why = _read(root, sweep.evaluation_record(target, kind), EvaluationRecord)
+        evaluations[kind] = record or EvaluationRecord(cell=cell, kind=kind, status="error", reason=why, key={})
+    prune = prune or PruneRecord(cell=cell, status="error", reason=reason, key={})
     return CellResult(sweep, target, prune, evaluations)
+
+
+def _read(root: Path, path: Path, kind: type[Record]) -> tuple[Record | None, str]:
+    """A record, or why there is none."""
+    try:
+        return read_record(root / path, kind), f"no record: {path} is absent"
+    except DamagedFile:
+        return None, f"no record: {path} is damaged; run prunebench verify --fix, and snakemake to make it again"
 
 
 def _other_numbers(result: CellResult, dense: CellResult) -> str:

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 import prunebench
 from prunebench.errors import MethodFailure, PrunebenchError
-from prunebench.files import encodable
+from prunebench.files import encodable, storage_error
 from prunebench.judgement import describe, judge
 from prunebench.sweeps.joblog import stamped
 
@@ -73,7 +73,7 @@ def serve(make_handler: Callable[[dict[str, Any], Say], tuple[Handler, dict[str,
 
 def say(text: str) -> None:
     """Write a stamped line to the log."""
-    os.write(2, (encodable(stamped(text)) + "\n").encode())
+    _log((encodable(stamped(text)) + "\n").encode())
 
 
 def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
@@ -86,6 +86,8 @@ def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: a method may raise anything
         _log_traceback(error)
+        if (trouble := storage_error(error, Path())) is not None:  # even where a method met it: another disk may do
+            raise InfrastructureError(str(trouble)) from error
         status, reason = judge(error, (sys.prefix, sys.base_prefix, str(Path(prunebench.__file__).parent)))
         # After an error memory may be in pieces and a CUDA context unusable; a broken contract is found by our
         # own checks, on a finished model, and what failed in a sandbox has spoilt only that.
@@ -105,8 +107,14 @@ def _attempt(handler: Handler, cell: dict[str, Any], home: Path) -> Any:
 
 
 def _log_traceback(error: BaseException) -> None:
-    # To the file descriptor: sys.stderr may be whatever a method has put there.
-    os.write(2, "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace"))
+    _log("".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace"))
+
+
+def _log(text: bytes) -> None:
+    # To the file descriptor: sys.stderr may be whatever a method has put there. A full disk is told of by what
+    # cannot be stored; a line of progress that is lost is not to fail a cell.
+    with suppress(OSError):
+        os.write(2, text)
 
 
 def peak_resident_bytes() -> int:

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from prunebench.results.cells import REFERENCE_TOLERANCE
+from prunebench.sealed import read_sealed, write_sealed_json
 from tests.results.example import PROTOCOL, make_run
 
 
@@ -44,9 +45,9 @@ def test_a_dense_model_without_a_finite_perplexity_fails_its_reference(tmp_path,
     run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
     known = reference(run, 1.0)
     path = tmp_path / run.cells[0].sweep.evaluation_record("u00", "perplexity")
-    record = json.loads(path.read_text())
+    record = json.loads(read_sealed(path))
     record["status"], record["measurements"][0]["value"] = "diverged", value
-    path.write_text(json.dumps(record))
+    write_sealed_json(path, record)
     assert {r.outcome()[0] for r in run.results(known)} == {"rejected"}
 
 
@@ -82,16 +83,16 @@ def test_records_that_cannot_be_read_are_errors_of_what_they_hold(tmp_path, dama
 def test_reasons_are_one_line(tmp_path):
     run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
     path = tmp_path / run.cells[1].sweep.prune_record("u50")
-    record = json.loads(path.read_text()) | {"status": "error", "reason": "Traceback:\r\n  line 1\n\tline 2"}
-    path.write_text(json.dumps(record))
+    record = json.loads(read_sealed(path)) | {"status": "error", "reason": "Traceback:\r\n  line 1\n\tline 2"}
+    write_sealed_json(path, record)
     assert run.results()[1].outcome("perplexity") == ("error", "Traceback: line 1 line 2")
 
 
 def rewrite(root, sweep, target, kind, **provenance):
     path = root / (sweep.evaluation_record(target, kind) if kind else sweep.prune_record(target))
-    record = json.loads(path.read_text())
+    record = json.loads(read_sealed(path))
     record["provenance"] |= provenance
-    path.write_text(json.dumps(record))
+    write_sealed_json(path, record)
 
 
 @pytest.mark.parametrize("kind", [None, "perplexity"])
