@@ -6,7 +6,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,18 @@ def storing(path: Path) -> Iterator[None]:
         if (trouble := storage_error(error, path)) is not None:
             raise trouble from error
         raise
+
+
+def check_writable(folders: Iterable[Path]) -> None:
+    """Refuse folders that are there and cannot be written to, before any work is done for them.
+
+    Raises:
+        StorageError: names the first.
+    """
+    for folder in folders:
+        if folder.exists() and not os.access(folder, os.W_OK):
+            read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+            raise unwritable(folder.resolve(), errno.EROFS if read_only else errno.EACCES)
 
 
 def storage_error(error: BaseException, path: Path) -> StorageError | None:

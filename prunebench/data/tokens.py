@@ -56,12 +56,14 @@ def read_raw(path: Path) -> tuple[tuple[int, ...], memoryview]:
         raise PrunebenchError(
             f"{path} cannot be read ({error.strerror}); it is made by an earlier rule: run snakemake again"
         ) from None
-    size = int.from_bytes(content[:8], "little")
+    start = 8 + int.from_bytes(content[:8], "little")
     try:
-        header = json.loads(content[8 : 8 + size])
+        header = json.loads(content[8:start])
         shape, metadata = tuple(header["ids"]["shape"]), header["__metadata__"]
-        sha256, data = metadata.pop(_SHA256), memoryview(content)[8 + size :]
-        sound = len(data) == math.prod(shape) * _ID_BYTES and _digest(shape, metadata, data) == sha256
+        sha256, data = metadata.pop(_SHA256), memoryview(content)[start:]
+        size = math.prod(shape) * _ID_BYTES
+        about = {"dtype": "I32", "shape": list(shape), "data_offsets": [0, size]}
+        sound = header == {"__metadata__": metadata, "ids": about} and _digest(shape, metadata, data) == sha256
     except (ValueError, KeyError, TypeError, AttributeError):
         sound = False
     if not sound:

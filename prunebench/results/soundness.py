@@ -84,7 +84,7 @@ def examine(root: Path) -> Report:
 
 
 def _asset(path: Path) -> tuple[int, list[Damage]]:
-    folder, remedy = path.parent, "snakemake makes this asset again; what was computed from it stays"
+    folder, remedy = path.parent, "snakemake makes this asset again when it is needed"
     try:
         manifest = read_manifest(folder)
     except PrunebenchError:
@@ -99,7 +99,7 @@ def _tokens(path: Path) -> tuple[int, list[Damage]]:
     try:
         read_raw(path)
     except PrunebenchError:
-        remedy = "snakemake tokenises again; what was computed from it stays"
+        remedy = "snakemake tokenises again when it is needed"
         return 1, [Damage(path, "does not hold the token ids that were written", remedy, (path,))]
     return 1, []
 
@@ -115,7 +115,8 @@ def _pruned(path: Path) -> tuple[int, list[Damage]]:
         return 1, []
     if sha256_file(patch) == record.patch_sha256:
         return 2, []
-    return 2, [Damage(patch, "has another sha256 than its record says", remedy, (patch,))]
+    # With its record, which is what a run asks for: a patch that is absent alone would be made when it is read next.
+    return 2, [Damage(patch, "has another sha256 than its record says", remedy, (patch, path))]
 
 
 def _evaluated(path: Path) -> tuple[int, list[Damage]]:

@@ -10,8 +10,10 @@ import gc
 import json
 import os
 import queue
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -28,6 +30,8 @@ from prunebench.sweeps.joblog import stamped
 
 Say = Callable[[str], None]
 
+_RESULTS = Path("results")
+_ROOM = 1 << 20  # bytes; a disk with less is as good as full
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"  # of 1000: the kernel, out of memory, is to kill this process rather than its parent
 
@@ -86,8 +90,8 @@ def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: a method may raise anything
         _log_traceback(error)
-        if (trouble := storage_error(error, Path())) is not None:  # even where a method met it: another disk may do
-            raise InfrastructureError(str(trouble)) from error
+        if (trouble := _refused_by_the_disk(error)) is not None:
+            raise trouble from error
         status, reason = judge(error, (sys.prefix, sys.base_prefix, str(Path(prunebench.__file__).parent)))
         # After an error memory may be in pieces and a CUDA context unusable; a broken contract is found by our
         # own checks, on a finished model, and what failed in a sandbox has spoilt only that.
@@ -104,6 +108,15 @@ def _attempt(handler: Handler, cell: dict[str, Any], home: Path) -> Any:
         return handler.attempt(cell)
     finally:
         os.chdir(home)  # results have relative paths, wherever the method has gone
+
+
+def _refused_by_the_disk(error: BaseException) -> InfrastructureError | None:
+    """Trouble with the disk where results or scratch files lie. What a method says of another one is its own."""
+    if (trouble := storage_error(error, _RESULTS)) is not None:
+        for folder in filter(Path.exists, (_RESULTS, Path(tempfile.gettempdir()))):
+            if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < _ROOM:
+                return InfrastructureError(str(trouble))
+    return None
 
 
 def _log_traceback(error: BaseException) -> None:

@@ -8,9 +8,10 @@ from snakemake.logging import logger
 import prunebench.reports
 import prunebench.results
 from prunebench import ENGINE_VERSION
+from prunebench.clock import settle_times
 from prunebench.config import grid, load
 from prunebench.errors import PrunebenchError
-from prunebench.files import digest_folder
+from prunebench.files import check_writable, digest_folder
 from prunebench.layout import (
     CALIBRATION,
     EVALUATION_RECORD,
@@ -33,6 +34,7 @@ from prunebench.sweeps import keys
 try:
     RUN = load.load_config(config)
     GRID = grid.expand(RUN)
+    check_writable([Path(), *([] if workflow.dryrun else [Path("results")])])
 except PrunebenchError as error:
     raise WorkflowError(str(error)) from None
 
@@ -45,7 +47,14 @@ if workflow.is_main_process:
 
 
 onstart:
-    hold_run_lock()
+    try:
+        hold_run_lock()
+    except PrunebenchError as error:
+        raise WorkflowError(str(error)) from None
+    if count := settle_times([Path("results"), Path("reports")]):
+        logger.info(
+            f"{count} files are from the future, so the clock was set back; they now count as made today"
+        )
 
 
 # A failed cell fails no job, so the run itself has to say that there are some.
