@@ -5,8 +5,9 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ _REMEDIES = {
     errno.EACCES: "make its folder writable",
     errno.EPERM: "make its folder writable",
 }
+_ROOM = 1 << 20  # bytes
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # these can be no mistake of whoever opens a file
 _FOREIGN = re.compile(r"\(os error (\d+)\)")  # how safetensors reports the system's errors
 
@@ -73,13 +75,20 @@ def storing(path: Path) -> Iterator[None]:
         raise
 
 
-def check_writable(folders: Iterable[Path]) -> None:
-    """Refuse folders that are there and cannot be written to, before any work is done for them.
+def has_room(folder: Path) -> bool:
+    """Whether the folder's disk is not as good as full."""
+    return shutil.disk_usage(folder).free >= _ROOM
+
+
+def check_writable(project: Path) -> None:
+    """Refuse a project that nothing can be written to before any work is done; Snakemake would die of it untold.
 
     Raises:
-        StorageError: names the first.
+        StorageError: names the folder.
     """
-    for folder in folders:
+    if not has_room(project):
+        raise unwritable(project.resolve(), errno.ENOSPC)
+    for folder in (project, project / "results"):
         if folder.exists() and not os.access(folder, os.W_OK):
             read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
             raise unwritable(folder.resolve(), errno.EROFS if read_only else errno.EACCES)

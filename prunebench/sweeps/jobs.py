@@ -68,6 +68,7 @@ def _prune(job: "_Job", wanted: Mapping[str, dict[str, str]], pending: Sequence[
     job.announce(pending, len(wanted))
 
     def keep(target: str, outcome: Outcome, made_by: dict[str, Any]) -> None:
+        job.refuse_if_changed(target, wanted[target], keys.prune_key(job.config, job.sweep, target))
         patch, reply = job.sweep.patch(target), outcome.reply
         if outcome.status != "ok":
             save_failure_patch(patch, outcome.status, outcome.reason)
@@ -114,6 +115,7 @@ def _evaluate(job: "_Job", kind: Kind, todo: "_Evaluation") -> None:
     job.announce(todo.pending, len(wanted))
 
     def keep(target: str, outcome: Outcome, made_by: dict[str, Any]) -> None:
+        job.refuse_if_changed(target, wanted[target], todo.key_now(job, kind, target))
         record = EvaluationRecord(
             cell=job.cell(target),
             status=outcome.status,
@@ -182,6 +184,14 @@ class _Job:
             f"current; {todo}"
         )
 
+    def refuse_if_changed(self, target: str, before: dict[str, str], now: dict[str, str]) -> None:
+        """A record must not say that its cell was made from what has been replaced since."""
+        if changed := [name for name in before if before[name] != now.get(name)]:
+            raise PrunebenchError(
+                f"{self.sweep.path}/{target} is not kept: its {' and '.join(changed)} changed while it was computed; "
+                "run snakemake again"
+            )
+
     def tell(self, target: str, outcome: Outcome) -> None:
         peak = _cost(outcome).peak_host_bytes / 1e9
         reason = f" ({outcome.reason})" if outcome.reason else ""
@@ -227,6 +237,11 @@ class _Evaluation:
         }
         present = {t: read(job.sweep.evaluation_record(t, kind), EvaluationRecord) for t in targets}
         return cls(pruned, wanted, present, {t: unmeasured(present[t], wanted[t]) for t in targets})
+
+    def key_now(self, job: _Job, kind: Kind, target: str) -> dict[str, str]:
+        """The cell's key with the input files as they are at this moment."""
+        tasks = expand(job.config).tasks(job.sweep).get(target, ()) if kind == "zeroshot" else ()
+        return keys.evaluation_key(job.config, job.sweep, kind, self.pruned[target].patch_sha256, tasks)
 
     @property
     def pending(self) -> list[str]:

@@ -10,7 +10,6 @@ import gc
 import json
 import os
 import queue
-import shutil
 import signal
 import sys
 import tempfile
@@ -24,14 +23,13 @@ from typing import Any, Protocol
 
 import prunebench
 from prunebench.errors import MethodFailure, PrunebenchError
-from prunebench.files import encodable, storage_error
+from prunebench.files import encodable, has_room, storage_error
 from prunebench.judgement import describe, judge
 from prunebench.sweeps.joblog import stamped
 
 Say = Callable[[str], None]
 
 _RESULTS = Path("results")
-_ROOM = 1 << 20  # bytes; a disk with less is as good as full
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"  # of 1000: the kernel, out of memory, is to kill this process rather than its parent
 
@@ -114,7 +112,7 @@ def _refused_by_the_disk(error: BaseException) -> InfrastructureError | None:
     """Trouble with the disk where results or scratch files lie. What a method says of another one is its own."""
     if (trouble := storage_error(error, _RESULTS)) is not None:
         for folder in filter(Path.exists, (_RESULTS, Path(tempfile.gettempdir()))):
-            if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < _ROOM:
+            if not os.access(folder, os.W_OK) or not has_room(folder):
                 return InfrastructureError(str(trouble))
     return None
 

@@ -93,7 +93,7 @@ def test_the_lock_of_a_killed_job_means_nothing(project: Project) -> None:
 def test_a_full_disk_fails_the_job_in_one_sentence_and_with_room_the_rest_is_computed(project: Project) -> None:
     pruned = Path("results/pruned")
     with small_disk(pruned, "20k"):  # a page of 4 kB for each file and folder
-        with pytest.raises(StorageError, match=r"cannot be written \(No space left on device\); free space") as stopped:
+        with pytest.raises(PrunebenchError, match=r"written \(No space left on device\); free space") as stopped:
             project.prune("u50", "u60", "u70")
         assert "results/pruned/" in str(stopped.value)
         first = project.calls
@@ -156,3 +156,15 @@ def test_a_flipped_bit_in_the_model_makes_no_numbers(project: Project, what: str
     with pytest.raises(Exception, match=rf"{what} has another sha256 than when it was made; run prunebench"):
         project.prune("u50")
     assert project.calls == []
+
+
+def test_a_method_edited_while_it_works_leaves_no_record_of_the_old_one(project: Project) -> None:
+    edits = "    import pathlib\n    file = pathlib.Path('methods/good.py')\n"
+    edits += "    file.write_text(file.read_text().replace('weight.abs()', 'weight'))\n"
+    project.method("good", GOOD.replace("    return weight.abs()", edits + "    return weight.abs()"))
+    with pytest.raises(PrunebenchError, match=r"u50 is not kept: its method changed while it was computed"):
+        project.prune("u50", "u60")
+    assert not project.sweep().prune_record("u50").exists()
+    project.method("good", GOOD)
+    project.prune("u50", "u60")
+    assert set(project.calls) == {"u50", "u60"}

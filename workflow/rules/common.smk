@@ -34,7 +34,7 @@ from prunebench.sweeps import keys
 try:
     RUN = load.load_config(config)
     GRID = grid.expand(RUN)
-    check_writable([Path(), *([] if workflow.dryrun else [Path("results")])])
+    check_writable(Path())
 except PrunebenchError as error:
     raise WorkflowError(str(error)) from None
 
