@@ -223,6 +223,7 @@ class _Evaluation:
     """What one kind of evaluation of a sweep has, wants and lacks, by target."""
 
     pruned: Mapping[str, PruneRecord]
+    tasks: Mapping[str, Sequence[str]]
     wanted: Mapping[str, dict[str, str]]
     present: Mapping[str, EvaluationRecord | None]
     missing: Mapping[str, list[str]]
@@ -236,12 +237,12 @@ class _Evaluation:
             for t in targets
         }
         present = {t: read(job.sweep.evaluation_record(t, kind), EvaluationRecord) for t in targets}
-        return cls(pruned, wanted, present, {t: unmeasured(present[t], wanted[t]) for t in targets})
+        return cls(pruned, tasks, wanted, present, {t: unmeasured(present[t], wanted[t]) for t in targets})
 
     def key_now(self, job: _Job, kind: Kind, target: str) -> dict[str, str]:
         """The cell's key with the input files as they are at this moment."""
-        tasks = expand(job.config).tasks(job.sweep).get(target, ()) if kind == "zeroshot" else ()
-        return keys.evaluation_key(job.config, job.sweep, kind, self.pruned[target].patch_sha256, tasks)
+        patch, tasks = self.pruned[target].patch_sha256, self.tasks.get(target, ())
+        return keys.evaluation_key(job.config, job.sweep, kind, patch, tasks)
 
     @property
     def pending(self) -> list[str]:
