@@ -38,8 +38,9 @@ lint: environment ## style, types and workflow checks
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-bench: environment ## time and memory of one cell against the plain forward passes it needs
+bench: environment ## time and memory of one cell against the forward passes it needs; what estimates rest on
 	python -m benchmarks.cell
+	python -m benchmarks.rates
 
 # Compared by content, not by time: a checkout changes times only. The stamp is written last, so an
 # interrupted installation is finished by the next call.

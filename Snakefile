@@ -10,6 +10,8 @@ configfile: "config/config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/outputs.smk"
+include: "workflow/rules/run.smk"
+include: "workflow/rules/requests.smk"
 include: "workflow/rules/assets.smk"
 include: "workflow/rules/tokens.smk"
 include: "workflow/rules/prune.smk"

@@ -5,6 +5,7 @@ protocol comes first so that numbers of different protocols never overwrite each
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,3 +60,32 @@ class Sweep:
     def evaluation_record(self, target: str, kind: str) -> Path:
         """The record of one kind of evaluation (`perplexity`, `zeroshot`, `internals`, ...) of the cell."""
         return Path(EVALUATION_RECORD.format(sweep=self.path, target=target, kind=kind))
+
+
+def sweep_pattern(sweeps: Iterable[Sweep]) -> str:
+    """A regular expression of the path forms of `sweeps`, of which there is one at least, and of no other path.
+
+    It names each model, method and seed as few times as their combinations allow: Snakemake compiles it into every
+    output of a rule and matches every file of the run against it, which with thousands of paths takes minutes.
+    """
+    return _any_of((sweep.protocol, sweep.model, sweep.method, f"seed{sweep.seed}") for sweep in sweeps)
+
+
+def _any_of(paths: Iterable[tuple[str, ...]]) -> str:
+    """An expression of these paths, all of as many parts: first parts with the same continuations are joined."""
+    after: dict[str, dict[tuple[str, ...], None]] = {}
+    for first, *rest in paths:
+        after.setdefault(first, {})[tuple(rest)] = None
+    alike: dict[tuple[tuple[str, ...], ...], list[str]] = {}
+    for first, continuations in after.items():
+        alike.setdefault(tuple(continuations), []).append(first)
+    branches = [
+        _one_of(map(re.escape, names)) + ("/" + _any_of(continuations) if any(continuations) else "")
+        for continuations, names in alike.items()
+    ]
+    return _one_of(branches)
+
+
+def _one_of(expressions: Iterable[str]) -> str:
+    first, *others = expressions
+    return f"(?:{'|'.join((first, *others))})" if others else first

@@ -5,9 +5,11 @@ import sys
 import typer
 
 from prunebench.cli.check import check
+from prunebench.cli.estimate import estimate
 from prunebench.cli.export import export
 from prunebench.cli.generate import generate
 from prunebench.cli.new_method import new_method
+from prunebench.cli.report import report
 from prunebench.cli.retry import retry
 from prunebench.cli.status import status
 from prunebench.cli.verify import verify
@@ -24,6 +26,8 @@ app.command("check")(check)
 app.command("new-method")(new_method)
 app.command("generate")(generate)
 app.command("export")(export)
+app.command("report")(report)
+app.command("estimate")(estimate)
 app.command("status")(status)
 app.command("retry")(retry)
 app.command("verify")(verify)

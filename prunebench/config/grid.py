@@ -1,6 +1,7 @@
 """From a config to the explicit list of cells, and the jobs that compute them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from prunebench.config.load import DENSE_METHOD, Config
 from prunebench.config.schema import Kind
@@ -76,9 +77,17 @@ class Grid:
 
     def tasks(self, sweep: Sweep) -> dict[str, tuple[str, ...]]:
         """The zero-shot tasks of a sweep's cells by target, of those that get some of the config's only."""
-        return {cell.target: cell.tasks for cell in self.cells if cell.sweep == sweep and cell.tasks}
+        return self._tasks.get(sweep, {})
 
-    @property
+    @cached_property
+    def _tasks(self) -> dict[Sweep, dict[str, tuple[str, ...]]]:
+        found: dict[Sweep, dict[str, tuple[str, ...]]] = {}
+        for cell in self.cells:
+            if cell.tasks:
+                found.setdefault(cell.sweep, {})[cell.target] = cell.tasks
+        return found
+
+    @cached_property
     def sweeps(self) -> tuple[Sweep, ...]:
         """Every sweep, once, in the config's order."""
         return tuple(dict.fromkeys(cell.sweep for cell in self.cells))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from prunebench import ENGINE_VERSION
+from prunebench.config.shape import Shape
 from prunebench.config.strict import Strict
 from prunebench.files import digest_json
 
@@ -139,8 +140,11 @@ ModelSource = Annotated[PypiSource | HubModelSource | LocalSource | TrainSource,
 DataSource = Annotated[PypiSource | HubDatasetSource | LocalSource, Field(discriminator="kind")]
 
 
+_NOT_BYTES = {"title", "notes", "reference", "domain", "shape", "tokens", "items"}
+
+
 class _Entry(Strict):
-    """An entry of a registry: `title` is for people, the rest decides the bytes."""
+    """An entry of a registry: `title` is for people, sizes are for estimates, the rest decides the bytes."""
 
     title: str
 
@@ -150,7 +154,7 @@ class _Entry(Strict):
 
         Local files count by name, size and time, so a model trained again in the same folder is seen.
         """
-        described = self.model_dump(mode="json", exclude={"title", "notes", "reference", "domain"})
+        described = self.model_dump(mode="json", exclude=_NOT_BYTES)
         source: Any = getattr(self, "source", None)
         state = source.state() if isinstance(source, LocalSource) else None
         return digest_json([ENGINE_VERSION, described, state])
@@ -162,10 +166,12 @@ class ModelSpec(_Entry):
     Attributes:
         format: `checkpoint`, a folder transformers reads; `gguf`, a quantised file that is dequantised.
         reference: protocol -> dataset -> published perplexity of the dense model.
+        shape: its size, for estimates of what a run costs; a model that is there already says it itself.
     """
 
     source: ModelSource
     format: Literal["checkpoint", "gguf"] = "checkpoint"
+    shape: Shape | None = None
     reference: dict[str, dict[str, float]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -194,6 +200,7 @@ class TextSpec(_Entry):
             of a hub dataset.
         domain: what kind of text it is, so that calibrating on the domain of the evaluation can be flagged.
         names_from, names_before: of a folder, only the files whose names sort in this half-open range.
+        tokens: about how many it has, for estimates.
     """
 
     source: DataSource
@@ -201,6 +208,7 @@ class TextSpec(_Entry):
     domain: str
     names_from: str = ""
     names_before: str | None = None
+    tokens: Positive | None = None
 
     @model_validator(mode="after")
     def _format_fits_source(self) -> "TextSpec":
@@ -224,6 +232,8 @@ class TaskSpec(_Entry):
         question_column: the column the harness reads the question from (olmes-requests only).
         rename: the harness's column -> the source's column. Booleans become 0 and 1, the harness's class ids.
         notes: what a reader of the number must know.
+        items, tokens: how many items there are, and how many tokens a model reads for one, choices included and what
+            they share read once; for estimates.
     """
 
     source: DataSource
@@ -235,6 +245,8 @@ class TaskSpec(_Entry):
     question_column: str = "question"
     rename: dict[str, str] = Field(default_factory=dict)
     notes: str = ""
+    items: Positive | None = None
+    tokens: Positive | None = None
 
     @model_validator(mode="after")
     def _settings_fit(self) -> "TaskSpec":

@@ -37,10 +37,15 @@ Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_list), Field(min_length=
 
 
 class Limits(Strict):
-    """What one cell may take before it becomes a `timeout` or `oom` record; None = no limit."""
+    """What one cell may take before it becomes a `timeout` or `oom` record; None = no limit.
+
+    `job_minutes` is what a cluster is asked to give a job, twice as much at each further attempt; None = what the
+    estimate of its cost says.
+    """
 
     cell_minutes: Annotated[float | None, Field(gt=0)] = 60
     memory_gb: Annotated[float | None, Field(gt=0)] = None
+    job_minutes: Annotated[int | None, Field(ge=1)] = None
 
 
 class SandboxLimits(Strict):
@@ -81,6 +86,7 @@ class Settings(Strict):
         unsafe_run_untrusted: run such methods without the sandbox: they can then read, change and send away
             whatever the user who started the run can.
         cells_per_job: targets handled by one job; 0 = all targets of a sweep.
+        share_allocation: on a cluster, prune a sweep and evaluate it in one allocation instead of one each.
         threads: CPU threads of one job.
         keep_patches: keep what was pruned, so that a new evaluation need not prune again.
         method_paths: folders searched for methods.
@@ -99,6 +105,7 @@ class Settings(Strict):
     sandbox: SandboxLimits = SandboxLimits()
     unsafe_run_untrusted: bool = False
     cells_per_job: Annotated[int, Field(ge=0)] = 0
+    share_allocation: bool = False
     threads: Annotated[int, Field(ge=1)] = 1
     keep_patches: bool = True
     method_paths: Paths = (Path("methods"),)

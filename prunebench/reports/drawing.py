@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import nan
 from statistics import fmean
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from prunebench.reports.display import STATUS_WORDS
-from prunebench.reports.panels import DENSE_METHOD, Entry, Panel
+from prunebench.reports.panels import DENSE_METHOD, RANDOM_METHOD, Entry, Panel
 from prunebench.reports.source import Source
 from prunebench.targets import Target
 
@@ -40,6 +41,8 @@ _MARKERS = "os^DvP*X<>hp"
 _HEADINGS = {"unstructured": "unstructured sparsity", "n:m": "N:M", "structured": "structured"}
 _CEILING = 100  # times the dense perplexity: where a model is of no use any more the axis ends
 _LONGEST = 36  # characters of a name
+_DRAWN = 12  # so many methods can be told apart
+_FOOTNOTE, _FOOTNOTE_WIDTH = 7, 3.9  # size of its letters and the mean width of one, points
 _LISTED = 6  # so many failed cells are named below a figure
 
 
@@ -59,8 +62,8 @@ class Look:
 
 def method_looks(shown: Iterable[Panel]) -> dict[str, Look]:
     """One look per method, the same in all figures."""
-    methods = sorted({method for panel in shown for method in panel.methods} - {"random"})
-    looks = {"random": Look(GREY, "x", ":")}
+    methods = sorted({method for panel in shown for method in panel.methods} - {RANDOM_METHOD})
+    looks = {RANDOM_METHOD: Look(GREY, "x", ":")}
     for i, method in enumerate(methods):
         dashes = DASHES[i // len(PALETTE) % len(DASHES)]
         looks[method] = Look(PALETTE[i % len(PALETTE)], _MARKERS[i % len(_MARKERS)], dashes)
@@ -68,7 +71,11 @@ def method_looks(shown: Iterable[Panel]) -> dict[str, Look]:
 
 
 def draw(source: Source, panel: Panel, looks: Mapping[str, Look], ink: str = "black") -> Figure:
-    """The panel with one set of axes per pattern, sharing the perplexity axis; to be called under `STYLE`."""
+    """The panel with one set of axes per pattern, sharing the perplexity axis; to be called under `STYLE`.
+
+    Of more methods than can be told apart the leading ones are drawn, and the figure says so.
+    """
+    everything, panel = panel, panel.leading(_DRAWN)
     by_pattern = groupby(panel.targets, key=lambda token: Target.parse(token).pattern)
     patterns = [(pattern, list(tokens)) for pattern, tokens in by_pattern] or [("unstructured", [])]
     curves = [len(tokens) > 1 and pattern != "n:m" for pattern, tokens in patterns]
@@ -86,8 +93,10 @@ def draw(source: Source, panel: Panel, looks: Mapping[str, Look], ink: str = "bl
     figure.legend([handles[method] for method in named], labels, loc="outside right upper")
     model, text = _title(source, "models", panel.model), _title(source, "datasets", panel.dataset)
     figure.suptitle(f"{model}\n{text}", fontsize=9)  # two lines: registry titles are long, and the legend is beside
-    if footnote := _footnote(source, panel):
-        figure.supxlabel(footnote, fontsize=7, x=0.01, ha="left")
+    if footnote := _footnote(source, panel, len(everything.methods)):
+        wide = int(72 * figure.get_figwidth() / _FOOTNOTE_WIDTH)
+        lines = [fill(line, wide) for line in footnote.splitlines()]
+        figure.supxlabel("\n".join(lines), fontsize=_FOOTNOTE, x=0.01, ha="left")
     return figure
 
 
@@ -150,8 +159,8 @@ def _mean(entries: Sequence[Entry], name: str) -> float:
     return fmean(getattr(entry, name) for entry in entries) if entries else nan
 
 
-def _footnote(source: Source, panel: Panel) -> str:
-    """What the figure does not show, and why."""
+def _footnote(source: Source, panel: Panel, methods: int) -> str:
+    """What the figure does not show, and why; `methods` is how many there are."""
     missing = [
         f"{_title(source, 'methods', method)} {Target.parse(token).label} ({STATUS_WORDS[failed[0].status]})"
         for method in panel.methods
@@ -162,6 +171,9 @@ def _footnote(source: Source, panel: Panel) -> str:
     sentences = [f"Not shown: {', '.join(missing[:_LISTED])}{more}."] if missing else []
     if _ceiling(panel):
         sentences.append(f"The axis ends at {_CEILING} times the dense perplexity.")
+    if len(panel.methods) < methods:
+        best = f"Of {methods} methods the {len(panel.methods)} of the best mean place over all targets are shown."
+        return f"{best} The table has all.\n{' '.join(sentences)}".strip()
     return " ".join(sentences)
 
 

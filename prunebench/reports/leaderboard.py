@@ -15,12 +15,15 @@ from prunebench.reports.board import board, failures
 from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS
 from prunebench.reports.drawing import method_looks
 from prunebench.reports.figures import inline_svg
+from prunebench.reports.packing import packed
 from prunebench.reports.panels import panels
 from prunebench.reports.source import Source
 from prunebench.reports.templating import asset, environment
 from prunebench.results.expected import PERPLEXITY
 from prunebench.results.intervals import CONFIDENCE
 from prunebench.results.ranking import ALPHA
+
+_REASONS = 50  # so many are listed: messages with numbers in them are different in each cell
 
 
 def leaderboard(source: Source) -> str:
@@ -33,7 +36,8 @@ def leaderboard(source: Source) -> str:
     cells = data["cells"]
     script = asset("rows.js") + asset("page.js")
     return environment().get_template("leaderboard.html.j2").render(
-        data=data,
+        data={**data, "cells": packed(cells)},
+        cells=len(cells),
         style=Markup(asset("page.css")),
         script=Markup(script),
         # Nothing but this very script may run and nothing may be loaded, whatever a title or a text contains.
@@ -47,6 +51,7 @@ def leaderboard(source: Source) -> str:
         statuses=[(name, STATUS_WORDS[name], STATUS_MEANINGS[name], sum(cell["status"] == name for cell in cells))
                   for name in STATUS_WORDS],
         failures=failures(data),
+        listed=_REASONS,
         methods=len(data["methods"]),
         provenance=source.provenance,
         version=prunebench.__version__,

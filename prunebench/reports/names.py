@@ -7,6 +7,10 @@ from pathlib import Path
 from prunebench.config.paper import REFERENCE_FOLDER, TABLES_FILE, Paper
 from prunebench.results.expected import PERPLEXITY, SCORED, expected_pairs
 
+LEADERBOARD = "reports/leaderboard.html"
+TABLE_FOLDER = "reports/tables"
+FIGURE_FOLDER = "reports/figures"
+
 
 @dataclass(frozen=True)
 class ReportNames:

@@ -1,7 +1,9 @@
 """Panels: one metric of one model on one dataset, over methods, targets and seeds. A table or a figure shows one."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import fmean
 from typing import NamedTuple
 
 from prunebench.reports.display import METRICS, Metric
@@ -11,6 +13,7 @@ from prunebench.results.rows import RANK
 from prunebench.targets import DENSE, PATTERNS, Target
 
 DENSE_METHOD = "dense"
+RANDOM_METHOD = "random"
 
 
 class Entry(NamedTuple):
@@ -58,7 +61,7 @@ class Panel:
         """How its metric is shown."""
         return METRICS[self.metric]
 
-    @property
+    @cached_property
     def targets(self) -> list[str]:
         """All pruned targets: by pattern, then by sparsity, then by group size."""
         return ordered_targets(target for _, target in self.entries)
@@ -75,6 +78,31 @@ class Panel:
     def column(self, target: str) -> list[Entry]:
         """The entries of all methods at one target."""
         return [entry for (_, at), entries in self.entries.items() if at == target for entry in entries]
+
+    def leading(self, count: int) -> "Panel":
+        """The panel with so many of its methods: those of the best mean place over all targets, and random pruning.
+
+        At a target they are placed by their mean over the seeds, with those that failed at one of them last.
+        """
+        if len(self.methods) <= count:
+            return self
+        sign = 1 if self.how.lower_is_better else -1
+        places: dict[str, list[int]] = {method: [] for method in self.methods}
+        for target in self.targets:
+            found = {method: entries for method in self.methods if (entries := self.at(method, target))}
+            means = {
+                method: sign * fmean(entry.number for entry in entries)
+                for method, entries in found.items()
+                if all(entry.status == "ok" for entry in entries)
+            }
+            for place, method in enumerate(sorted(means, key=means.__getitem__)):
+                places[method].append(place)
+            for method in found.keys() - means.keys():
+                places[method].append(len(found))
+        tried = [method for method in self.methods if places[method]]
+        best = sorted(tried, key=lambda method: (method != RANDOM_METHOD, fmean(places[method])))[:count]
+        entries = {key: found for key, found in self.entries.items() if key[0] in (DENSE_METHOD, *best)}
+        return replace(self, entries=entries, methods=[method for method in self.methods if method in best])
 
 
 def panels(source: Source) -> Iterator[Panel]:

@@ -35,7 +35,7 @@ class Source:
         """
         try:
             # Text throughout: a continuation may well be "NA" or "1e5".
-            frame = pd.read_csv(metrics_csv, dtype=str, keep_default_na=False)
+            frame = pd.read_csv(metrics_csv, dtype=object, keep_default_na=False)
             titles = read_run(metrics_csv, provenance)
         except DamagedFile as error:
             raise DamagedFile(f"{error}; delete both and run snakemake to collect again") from None

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from statistics import fmean, stdev
@@ -17,6 +17,7 @@ from prunebench.results.summary import SEVERITY
 from prunebench.targets import DENSE, Target
 
 _HEADINGS = {"unstructured": "Unstructured", "n:m": "N:M", "structured": "Structured"}
+_LINES, _WIDTH = 30, 12  # as many methods and targets as a page holds and can be read on it
 _COLUMNS = ("value", "ci_low", "ci_high", "rank", "status")
 
 
@@ -59,44 +60,61 @@ def plain_table(panel: Panel) -> list[list[str]]:
 
 
 def latex_table(source: Source, panel: Panel) -> str:
-    """The panel as a table float.
+    """The panel as a table float, or as several if it has more methods or targets than fit on a page.
 
     Needs the packages `booktabs` and `adjustbox` and T1 fonts. Several seeds are shown as mean and standard
     deviation. Bold is what has the first rank at every seed, unless no method of the column has another one.
     """
-    targets, width = panel.targets, max(1, len(panel.targets))
-    decided = {target: _decided(panel.column(target)) for target in targets}
+    decided = {target: _decided(panel.column(target)) for target in panel.targets}
+    parts = [
+        (methods, targets) for methods in _batches(panel.methods, _LINES) for targets in _batches(panel.targets, _WIDTH)
+    ]
+    caption, label = _caption(source, panel), re.sub(r"[^A-Za-z0-9._@=-]", "-", panel.name)
+    lines = [r"% Needs \usepackage{booktabs,adjustbox} and \usepackage[T1]{fontenc}."]
+    for number, (methods, targets) in enumerate(parts, start=1):
+        of_all = f" Part {number} of {len(parts)}." if len(parts) > 1 else ""
+        lines += [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{caption}{of_all}}}",
+            rf"\label{{tab:{label}{f'-{number}' if of_all else ''}}}",
+            r"\smallskip",
+            r"\begin{adjustbox}{max width=\linewidth}",
+            *_tabular(source, panel, methods, targets, decided),
+            r"\end{adjustbox}",
+            r"\end{table}",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _batches(names: Sequence[str], size: int) -> list[Sequence[str]]:
+    """So many at a time; one empty batch if there are none."""
+    return [names[start : start + size] for start in range(0, len(names), size)] or [[]]
+
+
+def _tabular(
+    source: Source, panel: Panel, methods: Sequence[str], targets: Sequence[str], decided: Mapping[str, bool]
+) -> list[str]:
+    width = max(1, len(targets))
     lines = [
         " & ".join([
             escape(source.title("methods", method)),
             *(_cell(panel.at(method, target), decided[target], panel.how) for target in targets),
         ]) + r" \\"
-        for method in panel.methods
+        for method in methods
     ]  # fmt: skip
     dense = escape(source.title("methods", DENSE_METHOD))
-    return "\n".join(
-        [
-            r"% Needs \usepackage{booktabs,adjustbox} and \usepackage[T1]{fontenc}.",
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{_caption(source, panel)}}}",
-            rf"\label{{tab:{re.sub(r'[^A-Za-z0-9._@=-]', '-', panel.name)}}}",
-            r"\smallskip",
-            r"\begin{adjustbox}{max width=\linewidth}",
-            rf"\begin{{tabular}}{{l{'r' * width}}}",
-            r"\toprule",
-            *_head(targets, panel.how),
-            r"\midrule",
-            rf"{dense} & \multicolumn{{{width}}}{{c}}{{{_shown(panel.dense, panel.how)}}} \\",
-            *([r"\midrule"] if lines else []),
-            *lines,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{adjustbox}",
-            r"\end{table}",
-            "",
-        ]
-    )
+    return [
+        rf"\begin{{tabular}}{{l{'r' * width}}}",
+        r"\toprule",
+        *_head(targets, panel.how),
+        r"\midrule",
+        rf"{dense} & \multicolumn{{{width}}}{{c}}{{{_shown(panel.dense, panel.how)}}} \\",
+        *([r"\midrule"] if lines else []),
+        *lines,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
 
 
 def _head(targets: Sequence[str], metric: Metric) -> list[str]:

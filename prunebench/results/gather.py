@@ -1,6 +1,9 @@
 """The collect rule: from a config and the records on disk to `metrics.csv` and `provenance.json`."""
 
+import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,8 +27,9 @@ def gather(config: Config, metrics: Path, provenance: Path) -> None:
 
     methods = described_methods(config)
     references = {name: spec.reference for name, spec in config.model_registry.items()}
-    results = load_cells(Path(), expand(config).cells, references, stale_as_errors(config))
-    frame = collect(results, methods, measured_pairs(config))
+    with _no_search_for_loops():
+        results = load_cells(Path(), expand(config).cells, references, stale_as_errors(config))
+        frame = collect(results, methods, measured_pairs(config))
     titles = _titles(config)
     protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}
     run = summarise(results, methods, titles["models"], titles["datasets"], protocols)
@@ -93,6 +97,19 @@ def described_methods(config: Config) -> dict[str, Description]:
     """What is known of the config's methods, by name without variant."""
     names = {parse_variant(spec)[0] for spec in (*config.methods, DENSE_METHOD)}
     return {name: describe_method(name, config.method_files[name]) for name in names}
+
+
+@contextmanager
+def _no_search_for_loops() -> Iterator[None]:
+    """Python without its search for objects that refer to each other in loops: records do not.
+
+    Thousands of them are searched again and again while they are read, which doubles the time of reading.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _titles(config: Config) -> dict[str, dict[str, str]]:

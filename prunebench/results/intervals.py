@@ -52,7 +52,8 @@ def mean_intervals(groups: Sequence[Sequence[Floats]], confidence: float = CONFI
                 items = np.array([groups[index][stratum] for index in batch])
                 for first, weights in _weights(size, stratum):
                     means[:, first : first + len(weights)] += items @ weights.T
-            low, high = np.quantile(means / len(sizes), [tail, 1 - tail], axis=1)
+            means /= len(sizes)
+            low, high = _quantiles(means, tail), _quantiles(means, 1 - tail)
             for index, ends in zip(batch, zip(low.tolist(), high.tolist(), strict=True), strict=True):
                 result[index] = _all_right_or_wrong(groups[index], confidence) or ends
     return result
@@ -79,6 +80,25 @@ def _tail(n: int, confidence: float) -> float:
     """Percentile level of each end for n items: Phi(-sqrt(n / (n - 1)) t_{n-1}), below (1 - confidence) / 2."""
     t = stdtrit(n - 1, (1 + confidence) / 2)
     return float(ndtr(-np.sqrt(n / (n - 1)) * t))
+
+
+def _quantiles(rows: Floats, level: float) -> Floats:
+    """`np.quantile(rows, level, axis=1)` (rows,) to the last bit, `level` in [0, 1], in a third of its time.
+
+    Numpy selects one place with vector instructions but several without; the other neighbour of a quantile is an
+    extreme of what lies on its side of the first.
+    """
+    place = level * (rows.shape[1] - 1)
+    below = min(int(place), rows.shape[1] - 2)
+    share = place - below
+    if level < 0.5:
+        selected = np.partition(rows, below + 1, axis=1)
+        lower, upper = selected[:, : below + 1].max(axis=1), selected[:, below + 1]
+    else:
+        selected = np.partition(rows, below, axis=1)
+        lower, upper = selected[:, below], selected[:, below + 1 :].min(axis=1)
+    step: Floats = upper - lower
+    return upper - step * (1 - share) if share >= 0.5 else lower + step * share
 
 
 def _weights(n: int, stratum: int) -> Iterator[tuple[int, Floats]]:

@@ -46,6 +46,7 @@ def _environment() -> dict[str, Any]:
     }
 
 
+@cache
 def package_version(package: str) -> str | None:
     """The installed version, found without importing the package; None if it is not installed."""
     try:

@@ -28,6 +28,7 @@ from prunebench.results.records import (
     read_record,
     save_record,
 )
+from prunebench.slurm.allocation import find_allocation
 from prunebench.sweeps import keys
 from prunebench.sweeps.failure import save_failure_patch
 from prunebench.sweeps.joblog import JobLog
@@ -209,6 +210,7 @@ class _Job:
             Limits(
                 None if limits.cell_minutes is None else limits.cell_minutes * 60,
                 None if limits.memory_gb is None else limits.memory_gb * 1e9,
+                find_allocation(),
             ),
             self.config.threads,
         )

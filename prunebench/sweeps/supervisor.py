@@ -17,6 +17,7 @@ import prunebench
 from prunebench.errors import PrunebenchError
 from prunebench.judgement import describe_death
 from prunebench.results.records import Status
+from prunebench.slurm.allocation import Allocation
 from prunebench.sweeps.joblog import JobLog
 from prunebench.sweeps.process import WorkerProcess
 
@@ -28,10 +29,14 @@ _GB = 1e9
 
 @dataclass(frozen=True)
 class Limits:
-    """What one cell may take; None = no limit. Memory is the worker's resident set with its children's."""
+    """What one cell may take; None = no limit. Memory is the worker's resident set with its children's.
+
+    `allocation` is the time that all cells of the job have together, where a batch system ends it.
+    """
 
     seconds: float | None = None
     memory_bytes: float | None = None
+    allocation: Allocation | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Supervisor:
 
         Raises:
             PrunebenchError: a worker could not get ready, or met trouble that is not a method's
-                (a full disk, a damaged input).
+                (a full disk, a damaged input), or the allocation ends.
         """
         for cell in cells:
             if self._worker is not None and self._worker.died():
@@ -106,6 +111,7 @@ class Supervisor:
                     f"{self._log.last_line(since) or 'it left no message'}; the log is {self._log.path}"
                 )
             self._refuse_a_limit_too_small_to_start(worker)
+            self._leave_the_rest_at_the_end()
         if reply.get("infrastructure"):
             raise PrunebenchError(f"{reply['reason']}; the log is {self._log.path}")
         self.ready = reply
@@ -135,14 +141,30 @@ class Supervisor:
             if (verdict := self._over_limit(seconds, peak)) is not None:
                 worker.kill()
                 return Outcome(*verdict, {}, seconds, peak)
+            self._leave_the_rest_at_the_end()
 
     def _over_limit(self, seconds: float, resident: int) -> tuple[Status, str] | None:
         if self._limits.seconds is not None and seconds > self._limits.seconds:
             return "timeout", f"took longer than limits.cell_minutes = {self._limits.seconds / 60:g}"
+        allocation = self._limits.allocation
+        if allocation is not None and time.time() > allocation.last_moment and seconds > allocation.usable_seconds / 2:
+            return "timeout", (
+                f"did not end within the {allocation.seconds / 60:.0f} minutes that Slurm gave its job, though it had "
+                f"{seconds / allocation.seconds:.0%} of them; raise limits.job_minutes and run `prunebench retry`"
+            )
         if self._limits.memory_bytes is not None and resident > self._limits.memory_bytes:
             limit = self._limits.memory_bytes / _GB
             return "oom", f"reached {resident / _GB:.2f} GB of memory, more than limits.memory_gb = {limit:g}"
         return None
+
+    def _leave_the_rest_at_the_end(self) -> None:
+        # A cell that began late is not to blame. The job's next attempt has its time for what is left.
+        allocation = self._limits.allocation
+        if allocation is not None and time.time() > allocation.last_moment:
+            raise PrunebenchError(
+                f"the {allocation.seconds / 60:.0f} minutes that Slurm gave this job are over; the cells it has "
+                "finished are kept, and its next attempt goes on with the others"
+            )
 
     def _environment(self) -> dict[str, str]:
         package = str(Path(prunebench.__file__).parent.parent)

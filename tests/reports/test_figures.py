@@ -129,3 +129,45 @@ def test_hostile_titles_are_text(tmp_path):
     texts = {"".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")}
     assert any("</script><script>" in text for text in texts)
     assert build_figures(metrics, provenance, tmp_path)
+
+
+def test_of_many_methods_the_best_placed_are_drawn_with_random_and_the_figure_says_so(tmp_path):
+    names = [f"m{number}" for number in range(15)]
+    run = make_run(tmp_path, methods=("dense", "random", *names), targets=("u50", "u60"), models=("opt-tiny",))
+    source = Source.read(*save_run(run))
+    panel = next(panel for panel in panels(source) if panel.metric == "perplexity")
+    figure = draw(source, panel, method_looks([panel]))
+    drawn = {line.get_label() for line in figure.axes[0].get_lines()} - {"dense"}
+    sums = dict.fromkeys(names, 0)
+    for target in ("u50", "u60"):
+        worse = sorted(names, key=lambda name: panel.at(name, target)[0].number)
+        sums = {name: sums[name] + worse.index(name) for name in names}
+    assert len(drawn) == 12
+    assert "random" in drawn
+    left_out = set(names) - drawn
+    assert max(sums[name] for name in drawn - {"random"}) <= min(sums[name] for name in left_out)
+    assert "Of 16 methods the 12 of the best mean place over all targets are shown" in figure.get_supxlabel()
+
+
+def test_a_method_that_failed_somewhere_is_placed_last_there(tmp_path):
+    run = make_run(tmp_path, models=("smollm2-135m",), targets=("n2m4",))
+    panel = next(panel for panel in panels(Source.read(*save_run(run))) if panel.metric == "perplexity")
+    assert panel.at("stade", "n2m4")[0].status == "rejected"
+    assert "stade" not in panel.leading(5).methods
+    assert panel.leading(5).methods == [method for method in panel.methods if method != "stade"]
+    assert panel.leading(6) is panel
+
+
+def test_a_long_footnote_is_broken_into_lines_that_fit(tmp_path):
+    run = make_run(tmp_path)
+    for failed in ("wanda", "sparsegpt", "magnitude"):
+        for target in ("u50", "u60"):
+            record = run.root / f"results/pruned/laptop-512/opt-tiny/{failed}/seed0/{target}.json"
+            record.write_text(record.read_text().replace('"status": "ok"', '"status": "timeout"'))
+    source = Source.read(*save_run(run))
+    panel = next(panel for panel in panels(source) if panel.model == "opt-tiny" and panel.metric == "perplexity")
+    figure = draw(source, panel, method_looks([panel]))
+    figure.canvas.draw()
+    label = figure._supxlabel
+    assert "\n" in label.get_text()
+    assert label.get_window_extent().x1 <= figure.bbox.x1

@@ -12,6 +12,7 @@ from prunebench.reports.panels import panels
 from prunebench.reports.source import Source
 from tests.reports.conftest import amend, save_run
 from tests.reports.hostile import HTML, TEXTS, make_hostile, make_hostile_titles
+from tests.reports.test_packing import unpacked
 from tests.results.example import FAILURES, make_run
 
 
@@ -71,6 +72,7 @@ def test_only_the_pages_own_script_may_run(page):
 
 def test_the_embedded_data_is_what_the_csv_says(page, run_files, data):
     embedded = json.loads(Page(page.read_text()).scripts[0])
+    embedded["cells"] = unpacked(embedded["cells"])
     assert embedded == json.loads(json.dumps(data))
     frame = Source.read(*run_files).metrics
     cells = {(cell["model"], cell["method"], cell["target"]): cell for cell in embedded["cells"]}
@@ -179,7 +181,7 @@ def test_hostile_texts_stay_texts(tmp_path):
     assert not [attributes for _, attributes in parsed.elements if any(name.startswith("on") for name in attributes)]
     assert HTML in parsed.text
     embedded = json.loads(parsed.scripts[0])
-    texts = {text for cell in embedded["cells"] for _, text in cell["texts"]}
+    texts = {text for cell in unpacked(embedded["cells"]) for _, text in cell["texts"]}
     assert set(TEXTS) <= texts
 
 

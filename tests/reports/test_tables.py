@@ -183,6 +183,31 @@ def test_a_wide_table_is_shrunk_to_the_page(tmp_path):
 
 
 @needs_latex
+def test_more_methods_than_a_page_holds_come_in_parts(tmp_path):
+    names = [f"m{number}" for number in range(35)]
+    run = make_run(tmp_path, methods=("dense", *names), targets=("u50",), models=("opt-tiny",))
+    build_tables(*save_run(run), tmp_path / "tables")
+    text = (tmp_path / "tables/opt-tiny-perplexity-wiki-sample.tex").read_text()
+    parts = re.findall(r"\\begin\{table\}.*?\\end\{table\}", text, flags=re.DOTALL)
+    assert [re.search(r"Part \d of \d", part)[0] for part in parts] == ["Part 1 of 2", "Part 2 of 2"]
+    assert all(re.search(r"^Dense & ", part, flags=re.MULTILINE) for part in parts)
+    titles = [re.findall(r"^(M\d+) & ", part, flags=re.MULTILINE) for part in parts]
+    assert [len(part) for part in titles] == [30, 5]
+    assert [title for part in titles for title in part] == [name.capitalize() for name in names]
+    assert len(set(re.findall(r"\\label\{.*?\}", text))) == 2
+
+
+def test_more_targets_than_can_be_read_come_in_parts_with_all_methods(tmp_path):
+    targets = [f"u{number}" for number in range(30, 45)]
+    run = make_run(tmp_path, methods=("dense", "wanda", "random"), targets=targets, models=("opt-tiny",))
+    build_tables(*save_run(run), tmp_path / "tables")
+    text = (tmp_path / "tables/opt-tiny-perplexity-wiki-sample.tex").read_text()
+    heads = [re.findall(r"(\d+)\\%", line) for line in re.findall(r"^Method & .*$", text, flags=re.MULTILINE)]
+    assert [f"u{number}" for head in heads for number in head] == targets
+    assert [len(head) for head in heads] == [12, 3]
+    assert len(re.findall(r"^Wanda & ", text, flags=re.MULTILINE)) == 2
+
+
 def test_hostile_titles_compile_too(tmp_path):
     run = make_run(tmp_path, models=("opt-tiny",))
     metrics, provenance = save_run(run, make_hostile(run.collect()), make_hostile_titles(run.summary()))

@@ -1,5 +1,6 @@
 """What the collect rule takes from the config, and the line that ends a run."""
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ def test_a_run_without_a_single_record_still_has_a_row_for_every_cell(mapping: d
     }  # fmt: skip
     assert set(rows["status"]) == {"error"}
     assert outcome(provenance) == "4 cells: 4 error"
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from prunebench.results.intervals import mean_intervals, median_interval
+from prunebench.results.intervals import _quantiles, mean_intervals, median_interval
 
 
 def one(items, confidence=0.95):
@@ -41,6 +41,14 @@ def test_the_interval_holds_the_mean_stays_in_the_data_and_moves_with_it(items, 
     assert items.min() - slack <= low <= items.mean() + slack
     assert items.mean() - slack <= high <= items.max() + slack
     assert one(items + shift) == pytest.approx((low + shift, high + shift), abs=1e-4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(2, 60), st.integers(2, 9), st.floats(0, 1))
+def test_quantiles_are_numpys_to_the_last_bit(width, different, level):
+    chance = np.random.default_rng(width)
+    for rows in (chance.normal(size=(7, width)), chance.integers(different, size=(7, width)) / 7):
+        assert (_quantiles(rows, level) == np.quantile(rows, level, axis=1)).all()
 
 
 def test_more_confidence_is_a_wider_interval():

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from prunebench.errors import PrunebenchError
+from prunebench.slurm.allocation import Allocation
 from prunebench.sweeps.joblog import JobLog
 from prunebench.sweeps.supervisor import Limits, Outcome, Supervisor, judge_death
 
@@ -278,3 +279,28 @@ def _descendants_since(before: set[int]) -> list[psutil.Process]:
         if "time.sleep(600)" in command or SCRIPT.name in command:
             found.append(process)
     return found
+
+
+def allocation(begun: float, seconds: float) -> Limits:
+    """The limits of a job under Slurm whose allocation of `seconds` began that long ago; work may go on to its end."""
+    start = time.time() - begun
+    return Limits(allocation=Allocation(start, start + seconds + 10))  # 10: the margin at its end
+
+
+def test_a_cell_that_had_most_of_the_allocation_and_did_not_end_is_a_timeout(bench: Bench) -> None:
+    with Supervisor({"count": str(bench.count)}, bench.log, allocation(0, 4), command=COMMAND) as supervisor:
+        outcomes = supervisor.run([{"do": "ok"}, {"do": "hang"}, {"do": "ok"}])
+        assert next(outcomes).status == "ok"
+        outcome = next(outcomes)
+        assert outcome.status == "timeout"
+        assert "Slurm gave its job" in outcome.reason
+        with pytest.raises(PrunebenchError, match="its next attempt goes on"):
+            next(outcomes)
+    assert [action for _, action in bench.computed] == ["ok", "hang"]
+
+
+def test_a_cell_that_began_late_in_the_allocation_is_left_to_the_next_attempt(bench: Bench) -> None:
+    with Supervisor({"count": str(bench.count)}, bench.log, allocation(60, 65), command=COMMAND) as supervisor:
+        outcomes = supervisor.run([{"do": "hang"}])
+        with pytest.raises(PrunebenchError, match="cells it has finished are kept"):
+            next(outcomes)

@@ -43,6 +43,7 @@ def test_a_shipped_config_has_the_jobs_its_grid_asks_for(
     said = dry_run_of(tmp_path, config)
     grid = expand(run)
     assert f"grid: {len(grid.cells)} cells" in said
+    assert f"estimate: {len(grid.cells)} of {len(grid.cells)} cells to compute, about " in said
     counts = job_counts(said)
     trained = [name for name in run.models if run.model_registry[name].training_text]
     assert counts.get("train_tiny", 0) == len(trained)

@@ -63,3 +63,36 @@ def test_a_missing_source_fails_its_job_with_one_sentence(project: Project) -> N
     said = project.snakemake(succeeds=False)
     assert "speeches" in said
     assert "Traceback" not in said
+
+
+def statuses(project: Project) -> dict[tuple[str, str], str]:
+    """Of each cell, by model and method: the status of its perplexity."""
+    with (project.root / "results" / "metrics.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == "perplexity"]
+    return {(row["model"], row["method"]): row["status"] for row in rows}
+
+
+def test_if_jobs_fail_for_good_there_is_a_leaderboard_of_the_rest_and_the_next_run_completes_it(
+    project: Project,
+) -> None:
+    folder, elsewhere = project.root / "assets" / "speeches.txt", project.root / "elsewhere.txt"
+    registry = (project.root / "models.yaml").read_text()
+    (project.root / "models.yaml").write_text(registry.replace("text: speeches", "text: missing"))
+    data = (project.root / "data.yaml").read_text()
+    missing = "texts:\n  missing: {title: M, domain: d, format: lines, source: {kind: local, path: elsewhere.txt}}\n"
+    (project.root / "data.yaml").write_text(data.replace("texts:\n", missing))
+    project.config.update(models=["tiny-llama", "tiny-opt"], methods=["magnitude"])
+    said = project.snakemake(succeeds=False)
+    assert "4 cells: 2 error, 2 ok" in said
+    assert statuses(project) == {
+        ("tiny-llama", "dense"): "ok", ("tiny-llama", "magnitude"): "ok",
+        ("tiny-opt", "dense"): "error", ("tiny-opt", "magnitude"): "error",
+    }  # fmt: skip
+    assert "no record" in (project.root / "reports" / "leaderboard.html").read_text()
+    assert list((project.root / "reports" / "tables").glob("tiny-llama-perplexity-*.tex"))
+
+    before = project.records()
+    elsewhere.write_bytes(folder.read_bytes())
+    assert "4 cells: 4 ok" in project.snakemake()
+    assert {path: digest for path, digest in project.records().items() if path in before} == before
+    assert set(statuses(project).values()) == {"ok"}

@@ -36,6 +36,9 @@ rule train_tiny:
     conda:
         "../../environment.yml"
     threads: RUN.threads
+    resources:
+        gpu=0,
+        gres="",
     params:
         spec=lambda wildcards: RUN.model_registry[wildcards.model].digest,
     message:

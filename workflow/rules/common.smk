@@ -8,8 +8,8 @@ from snakemake.logging import logger
 import prunebench.reports
 import prunebench.results
 from prunebench import ENGINE_VERSION
-from prunebench.clock import settle_times
 from prunebench.config import grid, load
+from prunebench.cost import words
 from prunebench.errors import PrunebenchError
 from prunebench.files import check_writable, digest_folder
 from prunebench.layout import (
@@ -25,10 +25,16 @@ from prunebench.layout import (
     TEXT,
     WINDOWS,
     Sweep,
+    sweep_pattern,
 )
-from prunebench.reports.names import paper_names, report_names
+from prunebench.reports.names import (
+    FIGURE_FOLDER,
+    LEADERBOARD,
+    TABLE_FOLDER,
+    paper_names,
+    report_names,
+)
 from prunebench.results import gather
-from prunebench.runlock import hold_run_lock
 from prunebench.sweeps import keys
 
 try:
@@ -44,25 +50,10 @@ FETCHED = [name for name, spec in RUN.model_registry.items() if not spec.trainin
 # Each job parses this file again; the person reads this once.
 if workflow.is_main_process:
     logger.info(grid.describe(GRID))
-
-
-onstart:
-    try:
-        hold_run_lock()
-    except PrunebenchError as error:
-        raise WorkflowError(str(error)) from None
-    if count := settle_times([Path("results"), Path("reports")]):
-        logger.info(
-            f"{count} files are from the future, so the clock was set back; they now count as made today"
-        )
-
-
-# A failed cell fails no job, so the run itself has to say that there are some.
-onsuccess:
-    if Path(PROVENANCE).exists():
-        logger.info(gather.outcome(Path(PROVENANCE)))
-    for claims in filter(Path.exists, map(Path, PAPER.claims)):
-        logger.info(claims.read_text(encoding="utf-8"))
+    given = workflow.resource_settings
+    logger.info(
+        words.outlook(RUN, GRID, given.cores, given.nodes, given.default_resources)
+    )
 
 
 def one_of(names):

@@ -22,10 +22,16 @@ for kind in RUN.evaluate:
             log:
                 f"results/logs/evaluate_{kind}/{{sweep}}/{chunk.name}.log",
             wildcard_constraints:
-                sweep=one_of(sweep.path for sweep in chunk.sweeps),
+                sweep=sweep_pattern(chunk.sweeps),
+            group:
+                ALLOCATION
             conda:
                 "../../environment.yml"
             threads: RUN.threads
+            resources:
+                device=1,
+                runtime=minutes(kind, chunk),
+                mem_mb=memory(kind),
             params:
                 kind=kind,
                 key=evaluation_digest(kind),

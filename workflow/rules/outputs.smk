@@ -8,12 +8,13 @@ REPORT_NAMES = report_names(
     RUN.models, RUN.protocol_spec.perplexity.texts, RUN.zeroshot_tasks, RUN.evaluate
 )
 TABLES = expand(
-    "reports/tables/{name}.{ending}", name=REPORT_NAMES.tables, ending=["tex", "csv"]
+    f"{TABLE_FOLDER}/{{name}}.{{ending}}",
+    name=REPORT_NAMES.tables,
+    ending=["tex", "csv"],
 )
 FIGURES = expand(
-    "reports/figures/{name}.{ending}",
+    f"{FIGURE_FOLDER}/{{name}}.{{ending}}",
     name=REPORT_NAMES.figures,
     ending=["pdf", "svg", "png"],
 )
-LEADERBOARD = "reports/leaderboard.html"
 PAPER = paper_names(RUN.paper, RUN.paper_layout)

@@ -21,10 +21,16 @@ for chunk in GRID.chunks:
         log:
             f"results/logs/prune/{{sweep}}/{chunk.name}.log",
         wildcard_constraints:
-            sweep=one_of(sweep.path for sweep in chunk.sweeps),
+            sweep=sweep_pattern(chunk.sweeps),
+        group:
+            ALLOCATION
         conda:
             "../../environment.yml"
         threads: RUN.threads
+        resources:
+            device=1,
+            runtime=minutes("prune", chunk),
+            mem_mb=memory("prune"),
         params:
             key=lambda wildcards: keys.prune_params(RUN, Sweep.parse(wildcards.sweep)),
         message:

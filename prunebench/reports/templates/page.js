@@ -60,6 +60,7 @@ function sortBy(column) {
   const same = state.sort === column.key;
   state.descending = same ? (state.descending ? "" : "1") : column.better === -1 ? "1" : "";
   state.sort = column.key;
+  state.page = "1";
   draw();
   document.querySelector(`th[data-key="${column.key}"] button`).focus();
 }
@@ -69,10 +70,13 @@ function drawTable() {
   const column = shown.find(candidate => candidate.key === state.sort) ?? shown.find(candidate => candidate.key === "value");
   const all = candidates();
   const entries = all.filter(matches).sort(compare(column, state.descending));
-  const pinned = denseOf(state.model);
+  const pinned = denseRows();
+  const size = Number(state.size), pages = Math.max(1, Math.ceil(entries.length / size));
+  const page = Math.min(Number(state.page), pages), before = (page - 1) * size;
+  const visible = entries.slice(before, before + size);
   setAxis([...pinned, ...entries]);
   drawHead(shown);
-  const lines = [...pinned.map(entry => [entry, "dense"]), ...entries.map(entry => [entry, entry.score?.[RANK] === 1 && entry.status === "ok" ? "first" : null])];
+  const lines = [...pinned.map(entry => [entry, "dense"]), ...visible.map(entry => [entry, entry.score?.[RANK] === 1 && entry.status === "ok" ? "first" : null])];
   find("body").replaceChildren(...lines.flatMap(([entry, kind]) => {
     const line = make("tr", {class: kind, "data-method": entry.cell.method, "data-target": entry.cell.target},
       shown.map(item => make(item.head ? "th" : "td", {scope: item.head ? "row" : null, class: classes(item)}, item.cell(entry))));
@@ -86,7 +90,24 @@ function drawTable() {
   find("overlap").hidden = !overlap;
   const items = pinned[0]?.score?.[ITEMS];
   const failed = entries.filter(entry => entry.status !== "ok").length;
-  find("summary").textContent = `${entries.length} of ${all.length} rows${failed ? `, ${failed} without a valid value` : ""}; ${metric.lower ? "lower" : "higher"} is better${items ? `; each a mean over ${items} ${metric.log ? "windows" : "questions"}` : ""}`;
+  find("summary").textContent = `${entries.length} of ${all.length} rows${pages > 1 ? `, here ${before + 1} to ${before + visible.length}` : ""}${failed ? `, ${failed} without a valid value` : ""}; ${metric.lower ? "lower" : "higher"} is better${items ? `; each a mean over ${items} ${metric.log ? "windows" : "questions"}` : ""}`;
+  drawPager(page, pages, entries.length);
+}
+
+function drawPager(page, pages, count) {
+  find("pager").hidden = count <= Number(SIZES[0]);
+  if (find("page").length !== pages) find("page").replaceChildren(...Array.from({length: pages}, (_, i) => make("option", {value: i + 1}, `${i + 1} of ${pages}`)));
+  find("page").value = page;
+  // Not `disabled`, which would take the focus away from who steps through the pages by keyboard.
+  for (const [id, to] of [["previous", page - 1], ["next", page + 1]]) {
+    find(id).setAttribute("aria-disabled", to < 1 || to > pages);
+    find(id).dataset.page = to;
+  }
+}
+
+function turnTo(page) {
+  choose({page: String(page)});
+  find("caption").scrollIntoView({block: "nearest"});
 }
 
 // For each target the best mean over seeds, and which methods no comparison rules out as the best.
@@ -129,7 +150,7 @@ function drawCards() {
 function draw() {
   drawCards();
   drawTable();
-  for (const id of ["model", "metric", "family", "origin", "pattern", "status", "query"]) find(id).value = state[id];
+  for (const id of ["model", "metric", "family", "origin", "pattern", "status", "query", "size"]) find(id).value = state[id];
   for (const figure of document.querySelectorAll("figure[data-model]")) figure.hidden = figure.dataset.model !== state.model;
   const changed = Object.entries(state).filter(([key, value]) => value !== start[key]);
   history.replaceState(null, "", location.href.split("#")[0] + (changed.length ? `#${new URLSearchParams(changed)}` : ""));
@@ -138,7 +159,7 @@ function draw() {
 function choose(changes) {
   const focused = document.activeElement?.closest?.(".card")?.dataset.target;
   if (changes.target) changes.sort = changes.target === ALL ? "target" : "value";
-  Object.assign(state, changes);
+  Object.assign(state, {page: "1"}, changes); // what narrows or reorders the rows starts at the first page
   // A new metric or target starts with the best on top.
   if (changes.metric || changes.target) state.descending = state.sort === "value" && !data.metrics[state.metric].lower ? "1" : "";
   draw();
@@ -160,6 +181,11 @@ if (data.cells.length && Object.keys(data.metrics).length) {
   fill("origin", distinct(cell => cell.origin), "all");
   fill("pattern", distinct(cell => data.targets[cell.target].pattern), "all");
   fill("status", Object.fromEntries(Object.entries(data.statuses).map(([key, {word}]) => [key, word])), "all");
+  fill("size", Object.fromEntries(SIZES.map(size => [size, size])));
+  find("page").addEventListener("change", event => turnTo(event.target.value));
+  for (const id of ["previous", "next"]) find(id).addEventListener("click", event => {
+    if (event.currentTarget.getAttribute("aria-disabled") === "false") turnTo(event.currentTarget.dataset.page);
+  });
   find("query").addEventListener("input", event => choose({query: event.target.value}));
   find("reset").addEventListener("click", () => choose({query: "", family: "", origin: "", pattern: "", status: "", target: state.target}));
   find("board").hidden = false;

@@ -2,15 +2,18 @@
 // Everything shown comes from the JSON in the page and enters the document as text, never as markup.
 
 const data = JSON.parse(document.getElementById("data").textContent);
+data.cells = unpacked(data.cells);
 const find = id => document.getElementById(id);
 const VALUE = 0, LOW = 1, HIGH = 2, ITEMS = 3, RANK = 4, BEST = 5, WORST = 6;
 const ALL = "all";
+const SIZES = ["100", "500"]; // rows on a page of the table
 
 const first = names => names.includes("u50") ? "u50" : names[0] ?? ALL;
 const start = {
   model: Object.keys(data.models)[0], metric: Object.keys(data.metrics).find(key => data.metrics[key].lower) ??
     Object.keys(data.metrics)[0], target: first(Object.keys(data.targets)),
   query: "", family: "", origin: "", pattern: "", status: "", sort: "value", descending: "",
+  page: "1", size: SIZES[0],
 };
 const state = {...start, ...fromAddress()};
 const opened = new Set();
@@ -20,8 +23,21 @@ function fromAddress() {
   const known = {
     model: name => Object.hasOwn(data.models, name), metric: name => Object.hasOwn(data.metrics, name),
     target: name => name === ALL || Object.hasOwn(data.targets, name),
+    page: text => /^[1-9]\d*$/.test(text), size: text => SIZES.includes(text),
   };
   return Object.fromEntries(Object.entries(wanted).filter(([key, value]) => Object.hasOwn(start, key) && (known[key]?.(value) ?? true)));
+}
+
+// The cells come as columns, as `packed` in packing.py made them.
+function unpacked({words, seed, texts, values, failures, costs}) {
+  const one = (columns, pick) => Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, pick(column)])
+    .filter(([, value]) => value !== null && value !== undefined));
+  return seed.map((_, i) => ({
+    ...one(words, ([different, numbers]) => different[numbers[i]]), seed: seed[i], texts: texts[i],
+    values: one(values, columns => columns.some(column => column[i] !== null) ? columns.map(column => column[i]) : null),
+    failures: one(failures, ([different, numbers]) => different[numbers[i]]),
+    costs: one(costs, column => column[i]),
+  }));
 }
 
 // ---- elements -------------------------------------------------------------------------------------------
@@ -83,14 +99,30 @@ function row(cell, metricKey = state.metric) {
 // A run for a paper measures each cell only by what its tables show.
 const attempted = entry => entry.score !== null || entry.status !== "ok";
 
-function coverage(cell) {
-  const tried = data.cells.filter(other => other.model === cell.model && other.method === cell.method
-    && other.protocol === cell.protocol && row(other).status !== "na" && attempted(row(other)));
-  return [tried.filter(other => row(other).status === "ok").length, tried.length];
+// What rows are compared with is gone through once for each model and metric rather than for each row.
+function perView(compute) {
+  let view = null, found;
+  return () => {
+    const now = JSON.stringify([state.model, state.metric]);
+    if (now !== view) [view, found] = [now, compute()];
+    return found;
+  };
 }
 
-const denseOf = model => data.cells.filter(cell => cell.model === model && isDense(cell)).map(cell => row(cell)).filter(attempted);
-const denseValue = model => denseOf(model)[0]?.value ?? null;
+const coverages = perView(() => {
+  const found = new Map();
+  for (const entry of data.cells.filter(cell => cell.model === state.model).map(cell => row(cell))) {
+    if (entry.status === "na" || !attempted(entry)) continue;
+    const key = JSON.stringify([entry.cell.protocol, entry.cell.method]);
+    const [finished, tried] = found.get(key) ?? [0, 0];
+    found.set(key, [finished + (entry.status === "ok"), tried + 1]);
+  }
+  return found;
+});
+const coverage = cell => coverages().get(JSON.stringify([cell.protocol, cell.method])) ?? [0, 0];
+
+const denseRows = perView(() => data.cells.filter(cell => cell.model === state.model && isDense(cell)).map(cell => row(cell)).filter(attempted));
+const denseValue = () => denseRows()[0]?.value ?? null;
 
 function matches(entry) {
   const {cell} = entry;
@@ -121,7 +153,7 @@ function columns() {
       by: entry => entry.value, better: metric.lower ? 1 : -1, cell: valueCell},
     {key: "plot", title: "Interval", wide: 1, unsortable: true, kind: "plotted", cell: plotCell},
     {key: "dense", title: "vs dense", numeric: true, better: metric.lower ? 1 : -1,
-      by: entry => entry.value, cell: entry => isDense(entry.cell) ? "" : change(entry.value, denseValue(entry.cell.model), metric)},
+      by: entry => entry.value, cell: entry => isDense(entry.cell) ? "" : change(entry.value, denseValue(), metric)},
     {key: "family", title: "Family", wide: 2, by: entry => entry.cell.family, cell: entry => entry.cell.family},
     {key: "origin", title: "Origin", wide: 3, by: entry => entry.cell.origin, cell: entry => entry.cell.origin},
     {key: "sparsity", title: "Sparsity", wide: 3, numeric: true, by: entry => entry.cell.costs.sparsity ?? null,
@@ -170,9 +202,10 @@ function setAxis(entries) {
   const ends = entries.filter(entry => entry.value !== null)
     .flatMap(entry => entry.score[LOW] === null ? [entry.value] : [entry.score[LOW], entry.score[HIGH]]);
   const bend = metric.log ? Math.log : value => value;
-  const low = bend(Math.min(...ends)), span = bend(Math.max(...ends)) - low || 1;
+  // Not Math.min(...ends): a function takes no hundred thousand arguments.
+  const low = bend(ends.reduce((a, b) => Math.min(a, b), Infinity)), span = bend(ends.reduce((a, b) => Math.max(a, b), -Infinity)) - low || 1;
   axis = value => 2 + 96 * (bend(value) - low) / span;
-  const dense = denseValue(state.model);
+  const dense = denseValue();
   find("table").style.setProperty("--dense", dense === null ? "-100%" : `${axis(dense)}%`);
 }
 

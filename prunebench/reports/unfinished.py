@@ -1,0 +1,39 @@
+"""Everything people look at, from the records there are: for a run at work, and for one that ended with failed jobs."""
+
+from pathlib import Path
+
+from prunebench.config.grid import expand
+from prunebench.config.load import Config
+from prunebench.errors import PrunebenchError
+from prunebench.layout import METRICS, PROVENANCE
+from prunebench.reports.names import FIGURE_FOLDER, LEADERBOARD, TABLE_FOLDER, paper_names, report_names
+from prunebench.results.gather import gather, outcome
+
+
+def report_unfinished(config: Config) -> str:
+    """Write metrics, tables, figures and pages; a cell without a record is there with status `error`.
+
+    The next run of Snakemake makes them again as soon as it has made what is missing.
+
+    Returns:
+        How many cells ended how, and where the page is, as one line.
+
+    Raises:
+        PrunebenchError: there is no record at all.
+    """
+    from prunebench.reports.build import build_figures, build_leaderboard, build_tables
+    from prunebench.reports.paper.build import build_paper
+
+    if not any(cell.sweep.prune_record(cell.target).exists() for cell in expand(config).cells):
+        raise PrunebenchError("no cell of this config has a record yet, so there is nothing to report")
+    metrics, provenance, page = Path(METRICS), Path(PROVENANCE), Path(LEADERBOARD)
+    gather(config, metrics, provenance)
+    texts = config.protocol_spec.perplexity.texts
+    names = report_names(config.models, texts, config.zeroshot_tasks, config.evaluate)
+    build_tables(metrics, provenance, Path(TABLE_FOLDER), names.tables)
+    build_figures(metrics, provenance, Path(FIGURE_FOLDER))
+    build_leaderboard(metrics, provenance, page)
+    for paper_page in paper_names(config.paper, config.paper_layout).page:
+        assert config.paper is not None
+        build_paper(config.paper, metrics, provenance, Path(paper_page))
+    return f"{outcome(provenance)}; see {page}"

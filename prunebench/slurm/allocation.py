@@ -1,0 +1,47 @@
+"""The time a job has under Slurm: the end of its allocation, which is not the job's to choose."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from datetime import datetime
+
+_ANSWER_SECONDS = 30
+_MARGIN = 0.05  # of the allocation, to write what there is to write before Slurm ends it
+_LEAST_MARGIN, _MOST_MARGIN = 10.0, 120.0
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """When it began and when it ends, in seconds since the epoch."""
+
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return self.end - self.start
+
+    @property
+    def last_moment(self) -> float:
+        """When work has to stop, so that the job can still end by itself."""
+        return self.end - min(max(_MARGIN * self.seconds, _LEAST_MARGIN), _MOST_MARGIN)
+
+    @property
+    def usable_seconds(self) -> float:
+        """From its begin to the last moment."""
+        return self.last_moment - self.start
+
+
+def find_allocation() -> Allocation | None:
+    """The allocation this process runs in; None outside of Slurm, or if there is no end, or Slurm does not tell."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if job is None:
+        return None
+    command = ["squeue", "--noheader", f"--jobs={job}", "--format=%S|%e"]
+    try:
+        told = subprocess.run(command, check=True, timeout=_ANSWER_SECONDS, capture_output=True, text=True).stdout
+        start, end = (datetime.fromisoformat(moment).timestamp() for moment in told.strip().split("|"))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return Allocation(start, end)
