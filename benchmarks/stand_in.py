@@ -11,6 +11,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+import torch
 import yaml
 from safetensors.numpy import save
 
@@ -18,7 +19,8 @@ from prunebench.config.grid import Cell, expand
 from prunebench.config.load import load_config
 from prunebench.config.schema import Kind
 from prunebench.config.strict import read_yaml
-from prunebench.files import sha256_file, write_json, write_text
+from prunebench.data.tokens import write_ids
+from prunebench.files import sha256_file, write_text
 from prunebench.layout import MODEL as MODEL_FILE
 from prunebench.layout import TASK, TEXT, Sweep
 from prunebench.results.records import (
@@ -31,6 +33,7 @@ from prunebench.results.records import (
     Status,
     save_record,
 )
+from prunebench.sealed import write_sealed_json
 from prunebench.sweeps import keys
 from prunebench.targets import Target
 
@@ -113,12 +116,11 @@ class Project:
         texts = {protocol.calibration.text, *protocol.perplexity.texts}
         for path, names in ((MODEL_FILE, config.models), (TEXT, texts), (TASK, config.zeroshot_tasks)):
             for name in names:
-                write_json(Path(path.format(model=name, text=name, task=name)), {"files": {"content": name}})
-        ids = save({"ids": np.zeros((protocol.calibration.nsamples, 1), dtype=np.int32)})
+                write_sealed_json(Path(path.format(model=name, text=name, task=name)), {"files": {"content": name}})
+        ids = torch.zeros((protocol.calibration.nsamples, 1), dtype=torch.int32)
         for sweep in sweeps:
             for file in (keys.calibration_path(sweep), *(keys.windows_path(sweep, text) for text in texts)):
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(ids)
+                write_ids(file, ids, {})
 
 
 def _write_cell(cell: Cell, pruned: dict[str, str], evaluated: dict[Kind, dict[str, str]]) -> None:

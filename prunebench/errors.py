@@ -16,6 +16,14 @@ class NotApplicable(PrunebenchError):
     """A method has nothing to work on in this model (a bias criterion without biases): status `na`."""
 
 
+class DamagedFile(PrunebenchError):
+    """A file is not what was written under its name: cut off, edited, or a bit of it flipped."""
+
+
+class StorageError(PrunebenchError):
+    """A file cannot be written: the disk is full, the folder is read-only."""
+
+
 class MethodFailure(PrunebenchError):
     """A method failed in a process of its own; `status` says how, and this process is unharmed."""
 

@@ -1,31 +1,32 @@
 """A file is whole or absent, whatever happens while it is written."""
 
-import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from prunebench.files import digest_folder, digest_json, replacing, sha256_file, write_json
+from prunebench.errors import StorageError
+from prunebench.files import check_writable, digest_folder, digest_json, replacing, write_text
+from tests.mounts import small_disk
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
     path = tmp_path / "deep" / "a.txt"
-    write_json(path, {"old": 1})
+    write_text(path, "old")
     with pytest.raises(UnicodeEncodeError), replacing(path) as temporary:
         temporary.write_text("half \udcff", encoding="utf-8")
-    assert json.loads(path.read_text()) == {"old": 1}
+    assert path.read_text() == "old"
     assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
 
 
 def test_written_files_are_readable_by_others(tmp_path):
-    write_json(tmp_path / "a.json", [])
+    write_text(tmp_path / "a.json", "[]")
     assert (tmp_path / "a.json").stat().st_mode & 0o777 == 0o644
 
 
-def test_equal_values_make_equal_files_and_digests(tmp_path):
-    write_json(tmp_path / "a", {"x": 1, "y": [2]})
-    write_json(tmp_path / "b", {"y": [2], "x": 1})
-    assert sha256_file(tmp_path / "a") == sha256_file(tmp_path / "b")
+def test_equal_values_have_equal_digests() -> None:
     assert digest_json({"x": 1, "y": 2}) == digest_json({"y": 2, "x": 1}) != digest_json({"x": 1, "y": 3})
 
 
@@ -44,3 +45,46 @@ def test_a_folder_has_another_digest_when_a_file_changes_moves_or_appears(tmp_pa
         digest = digest_folder(tmp_path)
         assert digest not in seen
         seen.add(digest)
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, done, fsync, replace = tmp_path / "a.txt", list[str](), os.fsync, Path.replace
+
+    def synced(descriptor: int) -> None:
+        done.append(f"synced {os.fstat(descriptor).st_size} bytes")
+        fsync(descriptor)
+
+    def renamed(self: Path, target: Path) -> Path:
+        done.append(f"renamed to {target.name}")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    write_text(path, "12345")
+    assert done == ["synced 5 bytes", "renamed to a.txt"]
+
+
+@pytest.mark.parametrize("library", [False, True])
+def test_a_full_disk_is_one_sentence_and_leaves_no_litter(tmp_path: Path, library: bool) -> None:
+    path = tmp_path / "disk" / "a.safetensors"
+
+    def write(temporary: Path) -> None:
+        if library:
+            save_file({"a": np.zeros(10**6)}, temporary)
+        else:
+            temporary.write_bytes(bytes(10**6))
+
+    with small_disk(path.parent, "100k"):
+        refused = pytest.raises(
+            StorageError, match=r"a\.safetensors cannot be written \(No space left on device\); free"
+        )
+        with refused, replacing(path) as temporary:
+            write(temporary)
+        assert not list(path.parent.iterdir())
+        with pytest.raises(StorageError, match=r"disk cannot be written \(No space left on device\)"):
+            check_writable(path.parent)
+
+
+def test_other_errors_of_whoever_writes_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "a") as temporary:
+        temporary.write_bytes((tmp_path / "absent").read_bytes())

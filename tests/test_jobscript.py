@@ -40,3 +40,12 @@ def test_an_unexpected_error_leaves_its_traceback_in_the_log(tmp_path: Path) -> 
     assert code == 1
     assert "Traceback" in logged
     assert "surprise" in logged
+
+
+def test_a_read_only_disk_under_a_library_is_one_line_too(tmp_path: Path) -> None:
+    code, said, _ = run(tmp_path, "raise OSError(30, 'Read-only file system', '/data/file')")
+    assert code == 1
+    assert said == (
+        "error: /data/file cannot be written (Read-only file system); make its file system writable and run again: "
+        "what is finished is kept\n"
+    )

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from prunebench.assets import hub
 from prunebench.assets.download import DOWNLOADS
-from prunebench.assets.manifest import MANIFEST, begin, finish
+from prunebench.assets.manifest import MANIFEST, begin, check_asset, finish
 from prunebench.assets.source import locate, locate_local
 from prunebench.assets.texts import DOCUMENTS
 from prunebench.config.registry import HubModelSource, LocalSource, ModelSpec, TrainSource
 from prunebench.errors import PrunebenchError
+from prunebench.files import storing
+from prunebench.worklock import alone
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -37,9 +39,26 @@ def materialise_model(
     Raises:
         PrunebenchError: it cannot be fetched or is no causal language model that transformers knows.
     """
-    begin(folder)
-    for old in folder.iterdir():
-        old.unlink()
+    with alone([folder], _log.info) as waited:
+        if waited and (folder / MANIFEST).exists():
+            manifest = check_asset(folder)
+            if manifest["spec_digest"] == spec.digest:
+                return manifest  # an orphan of a killed run has made it meanwhile
+        begin(folder)
+        with storing(folder), tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+            made = Path(scratch) / "model"
+            made.mkdir()
+            facts = _make(name, spec, made, training_text, downloads)
+            for old in folder.iterdir():
+                old.unlink()
+            for file in made.iterdir():
+                file.replace(folder / file.name)
+        files = [file.name for file in folder.iterdir()]
+        return finish(folder, name, spec, files, **_description(name, folder), **facts)
+
+
+def _make(name: str, spec: ModelSpec, folder: Path, training_text: Path | None, downloads: Path) -> dict[str, Any]:
+    """Fill a folder beside the asset's, whatever the source; returns what is known about a training."""
     source = spec.source
     facts: dict[str, Any] = {}
     if isinstance(source, TrainSource):
@@ -48,6 +67,7 @@ def materialise_model(
 
         if training_text is None:
             raise PrunebenchError(f"model {name!r} is trained on text {source.text!r}, which was not given")
+        check_asset(training_text)
         model, tokenizer, facts["training"] = train_tiny(source, Documents(training_text / DOCUMENTS))
         _save(model, tokenizer, folder)
     elif isinstance(source, HubModelSource):
@@ -57,8 +77,7 @@ def materialise_model(
         _adopt(name, spec, locate_local(name, source), folder)
     else:
         _adopt(name, spec, locate(name, source, downloads), folder)
-    files = [file.name for file in folder.iterdir() if file.name != MANIFEST]
-    return finish(folder, name, spec, files, **_description(name, folder), **facts)
+    return facts
 
 
 def _adopt(name: str, spec: ModelSpec, place: Traversable, folder: Path) -> None:

@@ -12,6 +12,7 @@ from prunebench.cli.new_method import new_method
 from prunebench.cli.report import report
 from prunebench.cli.retry import retry
 from prunebench.cli.status import status
+from prunebench.cli.verify import verify
 from prunebench.errors import PrunebenchError
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.command("report")(report)
 app.command("estimate")(estimate)
 app.command("status")(status)
 app.command("retry")(retry)
+app.command("verify")(verify)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from prunebench.assets.manifest import read_manifest
+from prunebench.assets.manifest import check_asset
 from prunebench.assets.texts import DOCUMENTS
 from prunebench.config.protocols import Selection
 from prunebench.data.calibration import sample_calibration, sample_recovery, write_calibration
@@ -35,7 +35,7 @@ def tokenise_calibration(
     Raises:
         PrunebenchError: an asset is not finished, or no document is long enough.
     """
-    model_facts, text_facts = read_manifest(model), read_manifest(text)
+    model_facts, text_facts = check_asset(model, weights=False), check_asset(text)
     settings = {
         "nsamples": nsamples,
         "seqlen": min(seqlen, model_facts["positions"]),
@@ -62,7 +62,7 @@ def tokenise_recovery(
 
     Args and raises as `tokenise_calibration`; also a text that is too small for both.
     """
-    model_facts, text_facts = read_manifest(model), read_manifest(text)
+    model_facts, text_facts = check_asset(model, weights=False), check_asset(text)
     settings = {
         "validation": validation,
         "training": training,
@@ -89,7 +89,7 @@ def tokenise_windows(
 
     Args and raises as `tokenise_calibration`; also a text shorter than one window.
     """
-    model_facts, text_facts = read_manifest(model), read_manifest(text)
+    model_facts, text_facts = check_asset(model, weights=False), check_asset(text)
     settings = {
         "window": min(window, model_facts["positions"]),
         "join": join,

@@ -18,7 +18,7 @@ from lm_eval.evaluator import evaluate
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from prunebench.assets.manifest import read_manifest
+from prunebench.assets.manifest import check_asset
 from prunebench.errors import PrunebenchError
 from prunebench.evaluate.lm_tasks import load_task
 from prunebench.evaluate.mode import evaluating
@@ -98,7 +98,7 @@ class ZeroShotSuite:
 
 
 def _load(dataset: str, folder: Path, limit: int | None, num_fewshot: int) -> list[_Part]:
-    parts = read_manifest(folder)["parts"]
+    parts = check_asset(folder)["parts"]
     shares = _shares(limit, [part["count"] for part in parts.values()])
     loaded = []
     with TemporaryDirectory() as scratch:

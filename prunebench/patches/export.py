@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from prunebench.errors import PrunebenchError
+from prunebench.files import storing
 from prunebench.models.load import load_model
 from prunebench.models.units import unit_modules
 from prunebench.patches import surgery
@@ -67,7 +68,7 @@ def export_cell(dense_dir: Path, patch_path: Path, out_dir: Path) -> bool:
     apply_patch(model, patch)
     plain = None if any(step["step"] in surgery.BEYOND_CONFIGS for step in patch.steps) else plain_model(model)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}.") as folder:
+    with storing(out_dir), tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}.") as folder:
         written = Path(folder) / "model"
         shutil.copytree(dense_dir, written, ignore=shutil.ignore_patterns(*_NOT_COPIED))
         if plain is not None:

@@ -1,6 +1,5 @@
 """What every report is made of: `metrics.csv`, and the titles in `provenance.json`."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from prunebench.errors import PrunebenchError
+from prunebench.errors import DamagedFile, PrunebenchError
 from prunebench.results.expected import CONTINUATION, MEAN
 from prunebench.results.rows import COLUMNS
+from prunebench.results.runfiles import read_run
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,13 @@ class Source:
         try:
             # Text throughout: a continuation may well be "NA" or "1e5".
             frame = pd.read_csv(metrics_csv, dtype=object, keep_default_na=False)
-            titles = json.loads(provenance.read_text(encoding="utf-8"))
+            titles = read_run(metrics_csv, provenance)
+        except DamagedFile as error:
+            raise DamagedFile(f"{error}; delete both and run snakemake to collect again") from None
         except FileNotFoundError as error:
             raise PrunebenchError(f"{error.filename} is not there; it is made by the rule `collect`") from None
         except ValueError as error:
-            raise PrunebenchError(f"{metrics_csv} or {provenance} is damaged ({error}); collect again") from None
+            raise PrunebenchError(f"{metrics_csv} is no table ({error}); collect again") from None
         if tuple(frame.columns) != COLUMNS:
             raise PrunebenchError(f"{metrics_csv} has other columns than {', '.join(COLUMNS)}; collect again")
         numeric = frame["value"].where(frame["metric"] != CONTINUATION, "")

@@ -6,9 +6,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Protocol
 
+from prunebench.errors import DamagedFile
 from prunebench.layout import Sweep
 from prunebench.results.expected import PERPLEXITY
-from prunebench.results.records import CellId, EvaluationRecord, Measurement, PruneRecord, Status, load_record
+from prunebench.results.records import CellId, EvaluationRecord, Measurement, PruneRecord, Record, Status, read_record
 from prunebench.targets import DENSE
 
 # By model, protocol and dataset: the perplexity the dense model is known to have.
@@ -16,6 +17,7 @@ References = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 REFERENCE_TOLERANCE = 0.02
 _ANSWERED = ("ok", "diverged")
+_MACHINE = ("cpu", "cores", "gpu")
 
 
 class GridCell(Protocol):
@@ -78,7 +80,7 @@ def load_cells(
     The records lie under the project root; of evaluations there are the kinds the cell gets.
     A model whose dense perplexity is known for the protocol and deviates from it by more than
     `REFERENCE_TOLERANCE` was not evaluated as the protocol says: all its cells are rejected. So are cells
-    made in another dtype or on another kind of device than their dense row.
+    made in another dtype or on another kind of device than their dense row; and speeds timed on another machine.
 
     Args:
         check: replaces records that are not what they should be (`stale.stale_as_errors`).
@@ -95,7 +97,11 @@ def load_cells(
         key = result.sweep.model, result.sweep.protocol
         return rejections.get(key) or (_other_numbers(result, dense[key]) if key in dense else "")
 
-    return [replace(result, rejection=rejection(result)) for result in results]
+    def timed(result: CellResult) -> CellResult:
+        key = result.sweep.model, result.sweep.protocol
+        return _timed_elsewhere(result, dense[key]) if key in dense else result
+
+    return [timed(replace(result, rejection=rejection(result))) for result in results]
 
 
 def shared_tasks(results: Iterable[CellResult]) -> set[str] | None:
@@ -106,17 +112,21 @@ def shared_tasks(results: Iterable[CellResult]) -> set[str] | None:
 
 def _load(root: Path, sweep: Sweep, target: str, kinds: Sequence[str]) -> CellResult:
     cell = CellId(model=sweep.model, method=sweep.method, target=target, seed=sweep.seed, protocol=sweep.protocol)
-    path = sweep.prune_record(target)
-    prune = load_record(root / path, PruneRecord) or PruneRecord(
-        cell=cell, status="error", reason=f"no record: {path} is absent or damaged", key={}
-    )
+    prune, reason = _read(root, sweep.prune_record(target), PruneRecord)
     evaluations = {}
     for kind in kinds:
-        path = sweep.evaluation_record(target, kind)
-        evaluations[kind] = load_record(root / path, EvaluationRecord) or EvaluationRecord(
-            cell=cell, kind=kind, status="error", reason=f"no record: {path} is absent or damaged", key={}
-        )
+        record, why = _read(root, sweep.evaluation_record(target, kind), EvaluationRecord)
+        evaluations[kind] = record or EvaluationRecord(cell=cell, kind=kind, status="error", reason=why, key={})
+    prune = prune or PruneRecord(cell=cell, status="error", reason=reason, key={})
     return CellResult(sweep, target, prune, evaluations)
+
+
+def _read(root: Path, path: Path, kind: type[Record]) -> tuple[Record | None, str]:
+    """A record, or why there is none."""
+    try:
+        return read_record(root / path, kind), f"no record: {path} is absent"
+    except DamagedFile:
+        return None, f"no record: {path} is damaged; run prunebench verify --fix, and snakemake to make it again"
 
 
 def _other_numbers(result: CellResult, dense: CellResult) -> str:
@@ -132,6 +142,23 @@ def _other_numbers(result: CellResult, dense: CellResult) -> str:
                     "numbers of the two do not compare"
                 )
     return ""
+
+
+def _timed_elsewhere(result: CellResult, dense: CellResult) -> CellResult:
+    """The cell with its speed rejected if it was timed on another machine than the dense row's."""
+    record, reference = (r.evaluations.get("speed") for r in (result, dense))
+    if record is None or reference is None or not record.status == reference.status == "ok":
+        return result
+    here, there = ([str(r.provenance.get(part)) for part in _MACHINE] for r in (record, reference))
+    if here == there:
+        return result
+    differing = [(a, b) for a, b in zip(here, there, strict=True) if a != b]
+    reason = (
+        f"timed on {', '.join(a for a, _ in differing)}, the dense row on {', '.join(b for _, b in differing)}; speeds "
+        "of two machines do not compare: delete the speed.json of one of them and run snakemake again"
+    )
+    rejected = EvaluationRecord(cell=record.cell, kind=record.kind, status="rejected", reason=reason, key={})
+    return replace(result, evaluations={**result.evaluations, "speed": rejected})
 
 
 def _deviation(dense: CellResult, known: Mapping[str, float]) -> str:

@@ -9,19 +9,20 @@ from pathlib import Path
 
 from prunebench.config.grid import expand
 from prunebench.config.load import DENSE_METHOD, Config
-from prunebench.files import digest_json, write_json
+from prunebench.files import digest_json
 from prunebench.plugins.description import Description, describe_method
 from prunebench.plugins.header import parse_variant
 from prunebench.plugins.variants import recovery_settings
 from prunebench.results.cells import load_cells, shared_tasks
 from prunebench.results.expected import Pair, block_pairs, expected_pairs
+from prunebench.results.runfiles import write_run
 from prunebench.results.stale import stale_as_errors
 
 
 def gather(config: Config, metrics: Path, provenance: Path) -> None:
     """Collect the records of the config's grid, found in the working directory, into the two files."""
     # pandas and scipy are only needed here; the Snakefile imports this module for the rest.
-    from prunebench.results.collect import collect, write
+    from prunebench.results.collect import collect
     from prunebench.results.summary import summarise
 
     methods = described_methods(config)
@@ -29,13 +30,13 @@ def gather(config: Config, metrics: Path, provenance: Path) -> None:
     with _no_search_for_loops():
         results = load_cells(Path(), expand(config).cells, references, stale_as_errors(config))
         frame = collect(results, methods, measured_pairs(config))
-    write(frame, metrics)
     titles = _titles(config)
     protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}
     run = summarise(results, methods, titles["models"], titles["datasets"], protocols)
     shared = shared_tasks(results)
     averaged = None if shared is None else [task for task in config.zeroshot_tasks if task in shared]
-    write_json(provenance, {**run, "overlaps": overlaps(config), "paper": _paper(config), "averaged_tasks": averaged})
+    run |= {"overlaps": overlaps(config), "paper": _paper(config), "averaged_tasks": averaged}
+    write_run(frame, run, metrics, provenance)
 
 
 def gather_params(config: Config) -> str:

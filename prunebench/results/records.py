@@ -2,6 +2,7 @@
 
 Records are the only thing `collect` reads. Each carries the `key` it was made from (digests of method,
 model, tokens, settings, engine version); a record whose key is no longer the wanted one is not current.
+And each carries a digest of itself (`sealed.py`): one that was edited is damaged, which is as good as absent.
 """
 
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from prunebench.files import write_text
+from prunebench.errors import DamagedFile
+from prunebench.sealed import read_sealed, write_sealed
 
 Status = Literal["ok", "diverged", "na", "error", "timeout", "oom", "rejected"]
 
@@ -138,12 +140,26 @@ Record = TypeVar("Record", bound=_CellRecord)
 
 def save_record(path: Path, record: _CellRecord) -> None:
     """Write a record atomically."""
-    write_text(path, record.model_dump_json(indent=1) + "\n")
+    write_sealed(path, record.model_dump_json(indent=1) + "\n")
+
+
+def read_record(path: Path, kind: type[Record]) -> Record | None:
+    """Read a record; None if it is absent.
+
+    Raises:
+        DamagedFile: it is not what `save_record` wrote, or a record of another kind.
+    """
+    try:
+        return kind.model_validate_json(read_sealed(path))
+    except FileNotFoundError:
+        return None
+    except ValidationError:
+        raise DamagedFile(f"{path} is no {kind.__name__} of this version") from None
 
 
 def load_record(path: Path, kind: type[Record]) -> Record | None:
     """Read a record; None if it is absent or damaged, which both mean: compute it again."""
     try:
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValidationError, UnicodeDecodeError):
+        return read_record(path, kind)
+    except DamagedFile:
         return None

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
+from prunebench.config.grid import expand
 from prunebench.config.load import Config
 from prunebench.config.schema import Kind
 from prunebench.errors import PrunebenchError
 from prunebench.layout import Sweep
-from prunebench.results.cells import CellResult
+from prunebench.results.cells import CellResult, load_cells
 from prunebench.results.records import EvaluationRecord, PruneRecord
 from prunebench.sweeps.keys import evaluation_key, prune_key
 from prunebench.sweeps.merge import same_but_for_datasets
@@ -47,6 +49,21 @@ def stale_as_errors(config: Config) -> Callable[[CellResult], CellResult]:
         return replace(result, prune=prune, evaluations=evaluations)
 
     return check
+
+
+def stale_records(config: Config) -> list[Path]:
+    """The records of the config's cells that were made from something else than it and its input files now say."""
+    check, stale = stale_as_errors(config), []
+    for result in load_cells(Path(), expand(config).cells):
+        checked = check(result)
+        if checked.prune is not result.prune:
+            stale.append(result.sweep.prune_record(result.target))
+        stale += [
+            result.sweep.evaluation_record(result.target, kind)
+            for kind, record in result.evaluations.items()
+            if checked.evaluations[kind] is not record
+        ]
+    return stale
 
 
 def _known(key: Callable[[], dict[str, str]]) -> dict[str, str] | None:

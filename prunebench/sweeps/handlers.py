@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from prunebench.assets.manifest import check_asset
 from prunebench.config.load import Config, load_config
 from prunebench.config.schema import Kind
 from prunebench.engine.determinism import reset_global_state
@@ -53,7 +54,9 @@ def make_handler(setup: dict[str, Any], say: Say) -> tuple[Handler, dict[str, An
     device = claim_device(say)
     dtype = setup["dtype"] or getattr(config.protocol_spec.dtype, device.type)
     started = time.perf_counter()
-    dense = load_model(Path(MODEL.format(model=sweep.model)).parent, dtype)
+    folder = Path(MODEL.format(model=sweep.model)).parent
+    check_asset(folder)  # a flipped bit would load like any other and make numbers that are nobody's
+    dense = load_model(folder, dtype)
     say(f"{sweep.model} loaded as {dtype} in {time.perf_counter() - started:.1f} s; computing on {device}")
     bench = Bench(config, sweep, dense, dtype, device, say)
     handler = _handler(bench, setup["work"])

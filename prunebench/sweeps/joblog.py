@@ -1,6 +1,7 @@
 """A job's log: one file that the parent, the worker and whatever a method prints all append to."""
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -12,11 +13,12 @@ class JobLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
 
     def line(self, text: str) -> None:
-        """Write `[hh:mm:ss] text`."""
-        with self.path.open("a", encoding="utf-8") as file:
+        """Write `[hh:mm:ss] text`. Where the disk is full it is lost: what counts is whether the record can be kept."""
+        with suppress(OSError), self.path.open("a", encoding="utf-8") as file:
             file.write(stamped(text) + "\n")
 
     def size(self) -> int:

@@ -13,21 +13,33 @@ from typing import Any
 from prunebench.config.grid import expand
 from prunebench.config.load import Config, load_config
 from prunebench.config.schema import Kind
-from prunebench.errors import PrunebenchError
+from prunebench.errors import DamagedFile, PrunebenchError
 from prunebench.files import sha256_file
 from prunebench.layout import Sweep
 from prunebench.plugins.header import parse_variant, read_header
 from prunebench.results.provenance import provenance
-from prunebench.results.records import CellId, Cost, EvaluationRecord, PruneRecord, load_record, save_record
+from prunebench.results.records import (
+    CellId,
+    Cost,
+    EvaluationRecord,
+    PruneRecord,
+    Record,
+    load_record,
+    read_record,
+    save_record,
+)
 from prunebench.slurm.allocation import find_allocation
 from prunebench.sweeps import keys
 from prunebench.sweeps.failure import save_failure_patch
 from prunebench.sweeps.joblog import JobLog
 from prunebench.sweeps.merge import extended, may_extend, unmeasured
 from prunebench.sweeps.supervisor import Limits, Outcome, Supervisor
+from prunebench.worklock import alone
 
 # Told how each cell ended, with the provenance of whoever computed it.
 Keep = Callable[[str, Outcome, dict[str, Any]], None]
+# Reads a record; None if it is absent or damaged.
+Read = Callable[[Path, type[Record]], Record | None]
 
 
 def prune_sweep(config: Mapping[str, Any], sweep: str, targets: Sequence[str], log: Path) -> None:
@@ -47,10 +59,17 @@ def prune_sweep(config: Mapping[str, Any], sweep: str, targets: Sequence[str], l
     """
     job = _Job.start(config, sweep, log, "prune")
     wanted = {target: keys.prune_key(job.config, job.sweep, target) for target in targets}
-    pending = [target for target in targets if not _pruned(job.sweep, target, wanted[target])]
-    job.announce(pending, len(targets))
+    pending = [target for target in targets if not _pruned(job, target, wanted[target], load_record)]
+    with alone([job.sweep.prune_record(target) for target in pending], job.log.line):
+        # Somebody else may have been working on them, and have finished some by now.
+        _prune(job, wanted, [target for target in pending if not _pruned(job, target, wanted[target], job.read)])
+
+
+def _prune(job: "_Job", wanted: Mapping[str, dict[str, str]], pending: Sequence[str]) -> None:
+    job.announce(pending, len(wanted))
 
     def keep(target: str, outcome: Outcome, made_by: dict[str, Any]) -> None:
+        job.refuse_if_changed(target, wanted[target], keys.prune_key(job.config, job.sweep, target))
         patch, reply = job.sweep.patch(target), outcome.reply
         if outcome.status != "ok":
             save_failure_patch(patch, outcome.status, outcome.reason)
@@ -87,17 +106,17 @@ def evaluate_sweep(config: Mapping[str, Any], sweep: str, kind: Kind, targets: S
     Args and errors: as `prune_sweep`.
     """
     job = _Job.start(config, sweep, log, kind)
-    pruned = {target: _prune_record(job.sweep, target) for target in targets}
-    tasks = expand(job.config).tasks(job.sweep) if kind == "zeroshot" else {}
-    wanted = {
-        t: keys.evaluation_key(job.config, job.sweep, kind, pruned[t].patch_sha256, tasks.get(t, ())) for t in targets
-    }
-    present = {t: load_record(job.sweep.evaluation_record(t, kind), EvaluationRecord) for t in targets}
-    missing = {target: unmeasured(present[target], wanted[target]) for target in targets}
-    pending = [target for target in targets if missing[target]]
-    job.announce(pending, len(targets))
+    todo = _Evaluation.of(job, kind, targets, load_record)
+    with alone([job.sweep.evaluation_record(target, kind) for target in todo.pending], job.log.line):
+        _evaluate(job, kind, _Evaluation.of(job, kind, targets, job.read) if todo.pending else todo)
+
+
+def _evaluate(job: "_Job", kind: Kind, todo: "_Evaluation") -> None:
+    pruned, wanted = todo.pruned, todo.wanted
+    job.announce(todo.pending, len(wanted))
 
     def keep(target: str, outcome: Outcome, made_by: dict[str, Any]) -> None:
+        job.refuse_if_changed(target, wanted[target], todo.key_now(job, kind, target))
         record = EvaluationRecord(
             cell=job.cell(target),
             status=outcome.status,
@@ -108,13 +127,13 @@ def evaluate_sweep(config: Mapping[str, Any], sweep: str, kind: Kind, targets: S
             kind=kind,
             measurements=outcome.reply.get("measurements", []),
         )
-        earlier = present[target]
+        earlier = todo.present[target]
         if earlier is not None and may_extend(earlier, wanted[target]):
             record = extended(earlier, record)
         save_record(job.sweep.evaluation_record(target, kind), record)
 
     cells: dict[str, list[dict[str, Any]]] = {}
-    for target in pending:
+    for target in todo.pending:
         if pruned[target].status != "ok":
             outcome = Outcome(pruned[target].status, pruned[target].reason)
             job.tell(target, outcome)
@@ -122,9 +141,12 @@ def evaluate_sweep(config: Mapping[str, Any], sweep: str, kind: Kind, targets: S
             continue
         patch = job.sweep.patch(target)
         if not _is_file_with(patch, pruned[target].patch_sha256):
-            raise PrunebenchError(f"{patch} is missing or not what its record says; delete it and run snakemake again")
+            raise PrunebenchError(
+                f"{patch} is missing or not what its record says; run prunebench verify --fix, and snakemake to prune "
+                "this cell again"
+            )
         dtype = pruned[target].provenance["dtype"]
-        cells.setdefault(dtype, []).append({"target": target, "patch": str(patch), "datasets": missing[target]})
+        cells.setdefault(dtype, []).append({"target": target, "patch": str(patch), "datasets": todo.missing[target]})
     # A patch fits the model in the dtype it was made in, whatever this machine would have chosen.
     for dtype, alike in cells.items():
         job.compute(alike, dtype, keep)
@@ -148,12 +170,28 @@ class _Job:
         sweep = self.sweep
         return CellId(model=sweep.model, method=sweep.method, target=target, seed=sweep.seed, protocol=sweep.protocol)
 
+    def read(self, path: Path, kind: type[Record]) -> Record | None:
+        """A record; None, and a line in the log, if it is damaged."""
+        try:
+            return read_record(path, kind)
+        except DamagedFile as error:
+            self.log.line(f"{error}; it is made again")
+            return None
+
     def announce(self, pending: Sequence[str], total: int) -> None:
         todo = ", ".join(pending) or "nothing to do"
         self.log.line(
             f"{datetime.now():%Y-%m-%d} {self.work} {self.sweep.path}: {total - len(pending)} of {total} cells are "
             f"current; {todo}"
         )
+
+    def refuse_if_changed(self, target: str, before: dict[str, str], now: dict[str, str]) -> None:
+        """A record must not say that its cell was made from what has been replaced since."""
+        if changed := [name for name in before if before[name] != now.get(name)]:
+            raise PrunebenchError(
+                f"{self.sweep.path}/{target} is not kept: its {' and '.join(changed)} changed while it was computed; "
+                "run snakemake again"
+            )
 
     def tell(self, target: str, outcome: Outcome) -> None:
         peak = _cost(outcome).peak_host_bytes / 1e9
@@ -182,6 +220,37 @@ class _Job:
                 keep(cell["target"], outcome, supervisor.ready["provenance"])
 
 
+@dataclass(frozen=True)
+class _Evaluation:
+    """What one kind of evaluation of a sweep has, wants and lacks, by target."""
+
+    pruned: Mapping[str, PruneRecord]
+    tasks: Mapping[str, Sequence[str]]
+    wanted: Mapping[str, dict[str, str]]
+    present: Mapping[str, EvaluationRecord | None]
+    missing: Mapping[str, list[str]]
+
+    @classmethod
+    def of(cls, job: _Job, kind: Kind, targets: Sequence[str], read: Read[EvaluationRecord]) -> "_Evaluation":
+        pruned = {target: _prune_record(job.sweep, target) for target in targets}
+        tasks = expand(job.config).tasks(job.sweep) if kind == "zeroshot" else {}
+        wanted = {
+            t: keys.evaluation_key(job.config, job.sweep, kind, pruned[t].patch_sha256, tasks.get(t, ()))
+            for t in targets
+        }
+        present = {t: read(job.sweep.evaluation_record(t, kind), EvaluationRecord) for t in targets}
+        return cls(pruned, tasks, wanted, present, {t: unmeasured(present[t], wanted[t]) for t in targets})
+
+    def key_now(self, job: _Job, kind: Kind, target: str) -> dict[str, str]:
+        """The cell's key with the input files as they are at this moment."""
+        patch, tasks = self.pruned[target].patch_sha256, self.tasks.get(target, ())
+        return keys.evaluation_key(job.config, job.sweep, kind, patch, tasks)
+
+    @property
+    def pending(self) -> list[str]:
+        return [target for target, datasets in self.missing.items() if datasets]
+
+
 def _cost(outcome: Outcome) -> Cost:
     reply = outcome.reply
     return Cost(
@@ -191,17 +260,19 @@ def _cost(outcome: Outcome) -> Cost:
     )
 
 
-def _pruned(sweep: Sweep, target: str, key: dict[str, str]) -> bool:
+def _pruned(job: _Job, target: str, key: dict[str, str], read: Read[PruneRecord]) -> bool:
     """Whether the cell's record is current and its patch the one it speaks of."""
-    record = load_record(sweep.prune_record(target), PruneRecord)
-    return record is not None and record.key == key and _is_file_with(sweep.patch(target), record.patch_sha256)
+    record = read(job.sweep.prune_record(target), PruneRecord)
+    return record is not None and record.key == key and _is_file_with(job.sweep.patch(target), record.patch_sha256)
 
 
 def _prune_record(sweep: Sweep, target: str) -> PruneRecord:
     path = sweep.prune_record(target)
     record = load_record(path, PruneRecord)
     if record is None:
-        raise PrunebenchError(f"{path} is missing or damaged; delete it and run snakemake again to prune this cell")
+        raise PrunebenchError(
+            f"{path} is missing or damaged; run prunebench verify --fix, and snakemake to prune this cell again"
+        )
     return record
 
 

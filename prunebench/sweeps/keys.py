@@ -7,7 +7,6 @@ the job compares them with each record's and computes only what differs.
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -17,7 +16,8 @@ from typing import Any
 from prunebench import ENGINE_VERSION
 from prunebench.config.load import Config
 from prunebench.config.schema import Kind
-from prunebench.errors import PrunebenchError
+from prunebench.data.tokens import read_raw
+from prunebench.errors import DamagedFile, PrunebenchError
 from prunebench.files import digest_json
 from prunebench.layout import CALIBRATION, MODEL, RECOVERY, TASK, WINDOWS, Sweep
 from prunebench.plugins.digest import method_digest
@@ -25,10 +25,10 @@ from prunebench.plugins.header import parse_variant, read_header
 from prunebench.plugins.variants import framework_params, reads, recovery_settings
 from prunebench.results.expected import HEAD_DISTANCE, Pair, block_pairs
 from prunebench.results.provenance import package_version
+from prunebench.sealed import read_sealed
 
 # One key entry per text, task or prompt of an evaluation: adding one leaves the others current.
 DATASET = "dataset:"
-_ID_BYTES = 4  # int32
 VALIDATION_ROWS = 4  # of a file of tokens for recovery fine-tuning
 
 _States = tuple[tuple[str, int, int], ...]
@@ -158,9 +158,13 @@ def nsamples(config: Config, sweep: Sweep) -> int:
 def asset_digest(path: Path) -> str:
     """The digest of an asset's files, from their checksums in its `asset.json`; its title and origin do not count."""
     try:
-        return digest_json(json.loads(_read_input(path))["files"])
-    except (ValueError, KeyError, TypeError):
-        raise PrunebenchError(f"{path} is not an asset's manifest; delete its folder and run snakemake again") from None
+        return digest_json(json.loads(read_sealed(path))["files"])
+    except OSError as error:
+        raise PrunebenchError(
+            f"{path} cannot be read ({error.strerror}); it is made by an earlier rule: run snakemake again"
+        ) from None
+    except DamagedFile as error:
+        raise DamagedFile(f"{error}; run prunebench verify --fix, and snakemake to make it again") from None
 
 
 def ids_digest(path: Path, rows: int | None = None) -> str:
@@ -168,16 +172,9 @@ def ids_digest(path: Path, rows: int | None = None) -> str:
 
     What the ids were made from does not count: the same ids make the same numbers.
     """
-    content = _read_input(path)
-    size = int.from_bytes(content[:8], "little")
-    try:
-        ids = json.loads(content[8 : 8 + size])["ids"]
-        shape, (start, end) = ids["shape"], ids["data_offsets"]
-    except (ValueError, KeyError):
-        raise PrunebenchError(f"{path} holds no token ids; delete it and run snakemake again") from None
+    shape, data = read_raw(path)
     used = shape[0] if rows is None else min(rows, shape[0])
-    data = memoryview(content)[8 + size + start : 8 + size + end][: used * math.prod(shape[1:]) * _ID_BYTES]
-    return digest_json([ids["dtype"], used, *shape[1:], hashlib.sha256(data).hexdigest()])
+    return digest_json(["I32", used, *shape[1:], hashlib.sha256(data[: used * (len(data) // shape[0])]).hexdigest()])
 
 
 def _run_settings(config: Config) -> dict[str, str]:
@@ -255,12 +252,3 @@ def _dataset_digest(config: Config, sweep: Sweep, kind: Kind, name: str) -> str:
     if kind == "internals" and block_pair(name)[0] == HEAD_DISTANCE and (path := compared_on(config, sweep)):
         return ids_digest(path, config.protocol_spec.calibration.nsamples)
     return ""
-
-
-def _read_input(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PrunebenchError(
-            f"{path} cannot be read ({error.strerror}); it is made by an earlier rule: run snakemake again"
-        ) from None

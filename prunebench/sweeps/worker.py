@@ -12,6 +12,7 @@ import os
 import queue
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -22,12 +23,13 @@ from typing import Any, Protocol
 
 import prunebench
 from prunebench.errors import MethodFailure, PrunebenchError
-from prunebench.files import encodable
+from prunebench.files import encodable, has_room, storage_error
 from prunebench.judgement import describe, judge
 from prunebench.sweeps.joblog import stamped
 
 Say = Callable[[str], None]
 
+_RESULTS = Path("results")
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"  # of 1000: the kernel, out of memory, is to kill this process rather than its parent
 
@@ -73,7 +75,7 @@ def serve(make_handler: Callable[[dict[str, Any], Say], tuple[Handler, dict[str,
 
 def say(text: str) -> None:
     """Write a stamped line to the log."""
-    os.write(2, (encodable(stamped(text)) + "\n").encode())
+    _log((encodable(stamped(text)) + "\n").encode())
 
 
 def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
@@ -86,6 +88,8 @@ def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: a method may raise anything
         _log_traceback(error)
+        if (trouble := _refused_by_the_disk(error)) is not None:
+            raise trouble from error
         status, reason = judge(error, (sys.prefix, sys.base_prefix, str(Path(prunebench.__file__).parent)))
         # After an error memory may be in pieces and a CUDA context unusable; a broken contract is found by our
         # own checks, on a finished model, and what failed in a sandbox has spoilt only that.
@@ -104,9 +108,24 @@ def _attempt(handler: Handler, cell: dict[str, Any], home: Path) -> Any:
         os.chdir(home)  # results have relative paths, wherever the method has gone
 
 
+def _refused_by_the_disk(error: BaseException) -> InfrastructureError | None:
+    """Trouble with the disk where results or scratch files lie. What a method says of another one is its own."""
+    if (trouble := storage_error(error, _RESULTS)) is not None:
+        for folder in filter(Path.exists, (_RESULTS, Path(tempfile.gettempdir()))):
+            if not os.access(folder, os.W_OK) or not has_room(folder):
+                return InfrastructureError(str(trouble))
+    return None
+
+
 def _log_traceback(error: BaseException) -> None:
-    # To the file descriptor: sys.stderr may be whatever a method has put there.
-    os.write(2, "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace"))
+    _log("".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace"))
+
+
+def _log(text: bytes) -> None:
+    # To the file descriptor: sys.stderr may be whatever a method has put there. A full disk is told of by what
+    # cannot be stored; a line of progress that is lost is not to fail a cell.
+    with suppress(OSError):
+        os.write(2, text)
 
 
 def peak_resident_bytes() -> int:

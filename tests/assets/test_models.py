@@ -1,6 +1,7 @@
 """Every source becomes the same kind of folder: one that transformers loads, with a manifest."""
 
 import json
+import threading
 from pathlib import Path
 
 import gguf
@@ -8,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from prunebench.assets.manifest import read_manifest
 from prunebench.assets.models import materialise_model
 from prunebench.assets.texts import DOCUMENTS
 from prunebench.config.registry import LocalSource, ModelSpec, TrainSource
 from prunebench.errors import PrunebenchError
 from prunebench.files import sha256_file
 from prunebench.models.load import load_model, load_tokenizer
+from prunebench.sealed import write_sealed_json
+from prunebench.worklock import alone
 from tests.assets.checkpoints import small_checkpoint
 from tests.assets.index import make_wheel, pin, use_index
 from tests.tiny_models import random_ids, tiny_model
@@ -29,7 +33,7 @@ def test_a_local_checkpoint_is_linked_and_described(tmp_path):
     manifest = materialise_model("m", local(tmp_path / "mine"), tmp_path / "m")
     assert (tmp_path / "m/model.safetensors").resolve() == tmp_path / "mine/model.safetensors"
     assert not (tmp_path / "m/train.py").exists()
-    assert json.loads((tmp_path / "m/asset.json").read_text()) == manifest
+    assert read_manifest(tmp_path / "m") == manifest
     model = tiny_model("llama")
     assert manifest["parameters"] == model.num_parameters()
     assert (manifest["architecture"], manifest["dtype"], manifest["positions"]) == ("llama", "float32", 128)
@@ -124,6 +128,7 @@ def test_a_trained_model_is_made_from_its_text_and_keeps_its_loss_curve(tmp_path
     text.mkdir()
     lines = [json.dumps({"text": f"Speech {i}: " + "we the people of the states " * 20}) for i in range(40)]
     (text / DOCUMENTS).write_text("\n".join(lines) + "\n")
+    write_sealed_json(text / "asset.json", {"files": {DOCUMENTS: sha256_file(text / DOCUMENTS)}})
     spec = ModelSpec(title="M", source=RECIPE)
     manifest = materialise_model("m", spec, tmp_path / "m", training_text=text)
     assert manifest["architecture"] == "opt"
@@ -164,3 +169,26 @@ def test_a_broken_gguf_is_named(tmp_path):
     (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(100))
     with pytest.raises(PrunebenchError, match=r"'m': transformers cannot read broken\.gguf"):
         materialise_model("m", local(tmp_path / "broken.gguf", format="gguf"), tmp_path / "m")
+
+
+def test_a_model_that_an_orphan_of_a_killed_run_is_making_is_not_made_twice(tmp_path):
+    small_checkpoint(tmp_path / "mine")
+    spec, folder, finished = local(tmp_path / "mine"), tmp_path / "m", threading.Event()
+    manifest = materialise_model("m", spec, folder)
+    made = (folder / "model.safetensors").lstat()
+
+    def orphan():
+        with alone([folder], print):
+            held.set()
+            finished.wait(60)
+
+    held = threading.Event()
+    thread = threading.Thread(target=orphan)
+    thread.start()
+    assert held.wait(60)
+    threading.Timer(0.5, finished.set).start()
+    assert materialise_model("m", spec, folder) == manifest
+    thread.join()
+    assert (folder / "model.safetensors").lstat() == made
+    assert materialise_model("m", spec, folder) == manifest
+    assert (folder / "model.safetensors").lstat() != made, "without an orphan it is made anew"

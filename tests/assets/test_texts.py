@@ -1,11 +1,11 @@
 """Texts become documents, in order and to the byte; what is not in the format is refused."""
 
-import json
 import os
 from pathlib import Path
 
 import pytest
 
+from prunebench.assets.manifest import read_manifest
 from prunebench.assets.texts import DOCUMENTS, materialise_text, wikitext_rows
 from prunebench.config.load import load_config
 from prunebench.config.registry import LocalSource, TextSpec
@@ -80,7 +80,7 @@ def test_wikitext_rows_are_the_lines_with_their_newline_and_blank_lines_empty():
 def test_the_manifest_names_source_and_content(tmp_path):
     (tmp_path / "a.txt").write_text("one\ntwo\n")
     manifest = materialise_text("t", text_of(tmp_path / "a.txt", "lines"), tmp_path / "t")
-    assert json.loads((tmp_path / "t/asset.json").read_text()) == manifest
+    assert read_manifest(tmp_path / "t") == manifest
     assert manifest["files"] == {DOCUMENTS: sha256_file(tmp_path / "t" / DOCUMENTS)}
     assert (manifest["name"], manifest["documents"], manifest["characters"]) == ("t", 2, 6)
     assert manifest["source"]["kind"] == "local"

@@ -1,18 +1,18 @@
 """A project folder with this repository's config and methods, configs for it, and records to put into it."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from prunebench.config.grid import expand
 from prunebench.config.load import Config, load_config, needed_texts
+from prunebench.data.tokens import write_ids
 from prunebench.layout import CALIBRATION, MODEL, TASK, TEXT, WINDOWS, Sweep
 from prunebench.results.records import CellId, Cost, EvaluationRecord, Measurement, PruneRecord, Status, save_record
+from prunebench.sealed import write_sealed_json
 from prunebench.sweeps import keys
 
 REPOSITORY = Path(__file__).parents[2]
@@ -66,16 +66,16 @@ def cell_id(sweep: Sweep, target: str) -> CellId:
 def write_inputs(config: Config) -> None:
     """Stand-ins for what jobs read: manifests and token ids, which is all that keys are made of."""
     for model in config.models:
-        _write_json(MODEL.format(model=model), {"files": {"model.safetensors": model}})
+        write_sealed_json(Path(MODEL.format(model=model)), {"files": {"model.safetensors": model}})
         names = {"protocol": config.protocol, "model": model}
         for seed in config.seeds:
             _write_ids(CALIBRATION.format(**names, seed=seed), 12, 512)
         for text in needed_texts(config):
-            _write_json(TEXT.format(text=text), {"files": {"documents.jsonl": text}})
+            write_sealed_json(Path(TEXT.format(text=text)), {"files": {"documents.jsonl": text}})
         for text in config.protocol_spec.perplexity.texts:
             _write_ids(WINDOWS.format(**names, text=text), 8, 512)
     for task in config.zeroshot_tasks:
-        _write_json(TASK.format(task=task), {"files": {"items.jsonl": task}})
+        write_sealed_json(Path(TASK.format(task=task)), {"files": {"items.jsonl": task}})
 
 
 def write_current_records(config: Config, seconds: float = 5.0) -> None:
@@ -103,11 +103,5 @@ def write_current_records(config: Config, seconds: float = 5.0) -> None:
             save_record(sweep.evaluation_record(target, kind), record)
 
 
-def _write_json(path: str, content: object) -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(json.dumps(content))
-
-
 def _write_ids(path: str, rows: int, tokens: int) -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    save_file({"ids": torch.zeros(rows, tokens, dtype=torch.int32)}, path)
+    write_ids(Path(path), torch.zeros((rows, tokens), dtype=torch.int32), {})

@@ -16,6 +16,7 @@ from prunebench.cost.words import duration, one_line, outlook
 from prunebench.cost.work import Work
 from prunebench.layout import Sweep
 from prunebench.results.records import PruneRecord, load_record, save_record
+from prunebench.sealed import write_sealed_json
 from tests.cost.conftest import MakeConfig, write_current_records, write_inputs
 
 IDLE_SECONDS = 668  # of the default grid: 46 cells on 2 idle cores, wall, the machine that rates.py was measured on
@@ -97,7 +98,8 @@ def test_damaged_records_and_changed_inputs_are_computed_again(configured: MakeC
     write_current_records(config)
     Sweep("laptop-512", "smollm2-135m", "wanda", 0).prune_record("u50").write_text("{")
     assert estimated(config).pending == 1
-    Path("results/assets/models/smollm2-135m/asset.json").write_text('{"files": {"model.safetensors": "other"}}')
+    manifest = Path("results/assets/models/smollm2-135m/asset.json")
+    write_sealed_json(manifest, {"files": {"model.safetensors": "other"}})
     assert estimated(config).pending == 3
     shutil.rmtree("results/tokens")
     assert estimated(config).pending == 3

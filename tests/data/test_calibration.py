@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunebench.data.calibration import load_calibration, sample_calibration, sample_recovery, write_calibration
-from prunebench.errors import PrunebenchError
+from prunebench.errors import DamagedFile, PrunebenchError
 from tests.assets.checkpoints import BOS, byte_tokenizer
 
 TOKENIZER = byte_tokenizer()
@@ -121,11 +121,25 @@ def test_the_file_gives_back_what_was_written_and_as_many_samples_as_asked(tmp_p
 
 
 def test_a_file_that_is_absent_or_damaged_says_what_to_do(tmp_path):
-    with pytest.raises(PrunebenchError, match="does not exist; run the workflow"):
+    with pytest.raises(PrunebenchError, match=r"absent cannot be read \(No such file or directory\)"):
         load_calibration(tmp_path / "absent")
     (tmp_path / "damaged").write_bytes(b"\x10")
-    with pytest.raises(PrunebenchError, match="delete it and run the workflow again"):
+    with pytest.raises(PrunebenchError, match="does not hold the token ids that were written"):
         load_calibration(tmp_path / "damaged")
+
+
+def test_any_flipped_byte_in_a_file_of_tokens_is_noticed(tmp_path):
+    path = tmp_path / "c"
+    write_calibration(path, torch.arange(6).view(2, 3), {"text": "speeches", "settings": "{}"})
+    sound = path.read_bytes()
+    assert torch.equal(load_calibration(path), torch.arange(6).view(2, 3))
+    for place in range(len(sound)):
+        path.write_bytes(sound[:place] + bytes([sound[place] ^ 4]) + sound[place + 1 :])
+        with pytest.raises(DamagedFile, match="does not hold the token ids"):
+            load_calibration(path)
+    path.write_bytes(sound[:-4])
+    with pytest.raises(DamagedFile, match="does not hold the token ids"):
+        load_calibration(path)
 
 
 def test_a_stream_is_cropped_anywhere_also_across_documents():

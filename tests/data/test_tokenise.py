@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from prunebench.assets.manifest import read_manifest
 from prunebench.assets.models import materialise_model
 from prunebench.assets.texts import DOCUMENTS, materialise_text
 from prunebench.config.registry import LocalSource, ModelSpec, TextSpec
@@ -63,7 +64,7 @@ def test_sequences_and_windows_are_cut_to_the_models_positions(assets, tmp_path)
 
 
 def test_the_metadata_names_text_tokenizer_and_settings(assets, tmp_path):
-    model, text = (json.loads((folder / "asset.json").read_text()) for folder in assets)
+    model, text = (read_manifest(folder) for folder in assets)
     tokenise_windows(tmp_path / "w", *assets, window=64)
     metadata = read_metadata(tmp_path / "w")
     assert metadata["text"] == "text"

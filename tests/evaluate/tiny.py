@@ -10,6 +10,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from torch import nn
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
+from prunebench.files import sha256_file
+from prunebench.sealed import write_sealed
+
 Item = dict[str, Any]
 
 _TEXT = """Question: How do you keep bread fresh for a week? Answer: Put it in a paper bag inside a wooden box.
@@ -127,7 +130,8 @@ def write_task(folder: Path, parts: dict[str, list[Item]], fewshot: dict[str, li
         if fewshot is not None:
             described[part]["fewshot"] = f"fewshot-{part}.jsonl"
             _write_lines(folder / f"fewshot-{part}.jsonl", fewshot[part])
-    (folder / "asset.json").write_text(json.dumps({"parts": described}))
+    files = {file.name: sha256_file(file) for file in folder.iterdir()}
+    write_sealed(folder / "asset.json", json.dumps({"parts": described, "files": files}, indent=1))
     return folder
 
 

@@ -1,16 +1,20 @@
 import pytest
 
-from prunebench.files import write_json
-from prunebench.results.collect import write
+from prunebench.results.runfiles import read_run, write_run
+from prunebench.sealed import write_sealed_json
 from tests.results.example import make_run
 
 
-def save_run(run):
-    """Write what `collect` leaves; returns the two files."""
+def save_run(run, frame=None, summary=None):
+    """Write what `collect` leaves, or another table or summary; returns the two files."""
     paths = run.root / "results/metrics.csv", run.root / "results/provenance.json"
-    write(run.collect(), paths[0])
-    write_json(paths[1], run.summary())
+    write_run(run.collect() if frame is None else frame, summary or run.summary(), *paths)
     return paths
+
+
+def amend(run_files, provenance, changes):
+    """Write the run's `provenance.json` with some keys changed to `provenance`."""
+    write_sealed_json(provenance, read_run(*run_files) | changes)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,3 @@
-import json
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -122,8 +121,7 @@ def test_the_inline_svg_is_wellformed_has_unique_ids_and_takes_the_pages_colour(
 @pytest.mark.filterwarnings("ignore:Glyph")  # some of the titles have no glyphs in any font here
 def test_hostile_titles_are_text(tmp_path):
     run = make_run(tmp_path, models=("opt-tiny",))
-    metrics, provenance = save_run(run)
-    provenance.write_text(json.dumps(make_hostile_titles(run.summary())))
+    metrics, provenance = save_run(run, summary=make_hostile_titles(run.summary()))
     source = Source.read(metrics, provenance)
     panel = next(panel for panel in panels(source) if panel.metric == "perplexity")
     root = ElementTree.fromstring(inline_svg(source, panel, method_looks([panel])))

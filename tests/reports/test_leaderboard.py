@@ -10,8 +10,7 @@ from prunebench.reports.board import board, failures
 from prunebench.reports.build import build_leaderboard
 from prunebench.reports.panels import panels
 from prunebench.reports.source import Source
-from prunebench.results.collect import write
-from tests.reports.conftest import save_run
+from tests.reports.conftest import amend, save_run
 from tests.reports.hostile import HTML, TEXTS, make_hostile, make_hostile_titles
 from tests.reports.test_packing import unpacked
 from tests.results.example import FAILURES, make_run
@@ -142,7 +141,7 @@ def test_what_ranks_and_intervals_leave_out_is_said(page):
 def test_a_perplexity_on_a_domain_the_model_saw_is_marked(run_files, tmp_path):
     overlap = {"model": "opt-tiny", "dataset": "sotu-recent", "use": "training", "domain": "speeches"}
     provenance, path = tmp_path / "provenance.json", tmp_path / "page.html"
-    provenance.write_text(json.dumps(json.loads(run_files[1].read_text()) | {"overlaps": [overlap]}))
+    amend(run_files, provenance, {"overlaps": [overlap]})
     build_leaderboard(run_files[0], provenance, path)
     parsed = Page(path.read_text())
     sentence = "In-domain: trained on text of the same domain (speeches), which flatters this perplexity"
@@ -154,7 +153,7 @@ def test_a_perplexity_on_a_domain_that_some_methods_were_fine_tuned_on_is_marked
     tuned = {"model": "opt-tiny", "dataset": "sotu-recent", "use": "fine-tuning", "domain": "speeches"}
     entries = [{**tuned, "method": "wanda"}, {**tuned, "method": "stade"}]
     provenance, path = tmp_path / "provenance.json", tmp_path / "page.html"
-    provenance.write_text(json.dumps(json.loads(run_files[1].read_text()) | {"overlaps": entries}))
+    amend(run_files, provenance, {"overlaps": entries})
     build_leaderboard(run_files[0], provenance, path)
     parsed = Page(path.read_text())
     data, key = json.loads(parsed.scripts[0]), "opt-tiny/perplexity/sotu-recent"
@@ -162,7 +161,7 @@ def test_a_perplexity_on_a_domain_that_some_methods_were_fine_tuned_on_is_marked
     assert data["overlaps"] == {key: f"In-domain for wanda and stade: {how}"}
     assert data["flattered"] == {key: ["wanda", "stade"]}
     both = [*entries, {**tuned, "use": "calibration"}]
-    provenance.write_text(json.dumps(json.loads(run_files[1].read_text()) | {"overlaps": both}))
+    amend(run_files, provenance, {"overlaps": both})
     build_leaderboard(run_files[0], provenance, path)
     data = json.loads(Page(path.read_text()).scripts[0])
     general = f"In-domain: {how.replace('fine-tuned', 'calibrated')}"
@@ -173,9 +172,7 @@ def test_a_perplexity_on_a_domain_that_some_methods_were_fine_tuned_on_is_marked
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_hostile_texts_stay_texts(tmp_path):
     run = make_run(tmp_path)
-    metrics, provenance = save_run(run)
-    write(make_hostile(run.collect()), metrics)
-    provenance.write_text(json.dumps(make_hostile_titles(run.summary())))
+    metrics, provenance = save_run(run, make_hostile(run.collect()), make_hostile_titles(run.summary()))
     path = tmp_path / "page.html"
     build_leaderboard(metrics, provenance, path)
     parsed = Page(path.read_text())

@@ -1,6 +1,5 @@
 """The leaderboard in a real browser."""
 
-import json
 import re
 import shutil
 
@@ -9,8 +8,7 @@ import pytest
 
 from prunebench.reports.build import build_leaderboard
 from prunebench.reports.source import Source
-from prunebench.results.collect import write
-from tests.reports.conftest import save_run
+from tests.reports.conftest import amend, save_run
 from tests.reports.hostile import TEXTS, make_hostile, make_hostile_titles
 from tests.results.example import FAILURES, METHODS, make_run
 
@@ -251,9 +249,7 @@ def test_it_fits_the_screen_and_text_stands_out(visit, address, width, scheme):
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_hostile_texts_do_nothing(visit, tmp_path):
     run = make_run(tmp_path)
-    metrics, provenance = save_run(run)
-    write(make_hostile(run.collect()), metrics)
-    provenance.write_text(json.dumps(make_hostile_titles(run.summary())))
+    metrics, provenance = save_run(run, make_hostile(run.collect()), make_hostile_titles(run.summary()))
     build_leaderboard(metrics, provenance, tmp_path / "page.html")
     tab = visit((tmp_path / "page.html").as_uri())
     tab.click(".card.all")
@@ -370,7 +366,7 @@ def test_a_small_board_has_no_pages(visit, address):
 def test_the_mark_of_a_domain_the_model_saw_comes_and_goes_with_the_metric(run_files, visit, tmp_path):
     overlap = {"model": "opt-tiny", "dataset": "sotu-recent", "use": "training", "domain": "speeches"}
     provenance, path = tmp_path / "provenance.json", tmp_path / "page.html"
-    provenance.write_text(json.dumps(json.loads(run_files[1].read_text()) | {"overlaps": [overlap]}))
+    amend(run_files, provenance, {"overlaps": [overlap]})
     build_leaderboard(run_files[0], provenance, path)
     tab = visit(f"{path.as_uri()}#model=opt-tiny")
     assert tab.locator("#overlap").is_hidden()
@@ -383,7 +379,7 @@ def test_only_the_methods_that_were_fine_tuned_on_the_domain_are_marked(run_file
     overlap = {"model": "opt-tiny", "dataset": "sotu-recent", "use": "fine-tuning", "domain": "speeches"}
     provenance, path = tmp_path / "provenance.json", tmp_path / "page.html"
     entries = {"overlaps": [{**overlap, "method": "wanda"}]}
-    provenance.write_text(json.dumps(json.loads(run_files[1].read_text()) | entries))
+    amend(run_files, provenance, entries)
     build_leaderboard(run_files[0], provenance, path)
     tab = visit(f"{path.as_uri()}#model=opt-tiny")
 

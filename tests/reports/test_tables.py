@@ -1,5 +1,4 @@
 import csv
-import json
 import re
 import shutil
 import subprocess
@@ -9,8 +8,8 @@ import pytest
 from prunebench.errors import PrunebenchError
 from prunebench.reports.build import build_tables
 from prunebench.reports.display import METRICS, split_number
-from prunebench.results.collect import write
-from tests.reports.conftest import save_run
+from prunebench.results.records import PruneRecord, load_record, save_record
+from tests.reports.conftest import amend, save_run
 from tests.reports.hostile import make_hostile, make_hostile_titles
 from tests.results.example import METHODS, TARGETS, make_run
 
@@ -102,7 +101,8 @@ def test_several_seeds_are_a_mean_with_its_spread_and_a_failed_one_is_not_hidden
     ]  # fmt: skip
     assert "over 3 seeds" in path.read_text()
     record = tmp_path / run.cells[-1].sweep.prune_record("u50")
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"status": "oom", "reason": "too big"}))
+    pruned = load_record(record, PruneRecord)
+    save_record(record, pruned.model_copy(update={"status": "oom", "reason": "too big"}))
     build_tables(*save_run(run), tmp_path)
     assert cells(path)["Wanda"] == [r"{\footnotesize\itshape OOM 1/3}"]
 
@@ -121,7 +121,7 @@ OVERLAP = {"model": "opt-tiny", "dataset": "sotu-recent", "use": "training", "do
 
 def test_a_caption_says_where_the_model_saw_the_domain(run_files, tmp_path):
     provenance = tmp_path / "provenance.json"
-    provenance.write_text(json.dumps(json.loads(run_files[1].read_text()) | {"overlaps": [OVERLAP]}))
+    amend(run_files, provenance, {"overlaps": [OVERLAP]})
     build_tables(run_files[0], provenance, tmp_path)
     said = {path.stem for path in tmp_path.glob("*.tex") if "same domain (speeches)" in path.read_text()}
     assert said == {"opt-tiny-perplexity-sotu-recent"}
@@ -144,10 +144,9 @@ def test_tables_of_earlier_grids_go_and_other_files_stay(tmp_path):
 
 def test_protocols_never_share_a_table(tmp_path):
     run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
-    metrics, provenance = save_run(run)
     frame = run.collect()
     frame.loc[frame["method"] == "wanda", "protocol"] = "wanda-2048"
-    write(frame, metrics)
+    metrics, provenance = save_run(run, frame)
     with pytest.raises(PrunebenchError, match="laptop-512, wanda-2048"):
         build_tables(metrics, provenance, tmp_path / "tables")
 
@@ -211,8 +210,6 @@ def test_more_targets_than_can_be_read_come_in_parts_with_all_methods(tmp_path):
 
 def test_hostile_titles_compile_too(tmp_path):
     run = make_run(tmp_path, models=("opt-tiny",))
-    metrics, provenance = save_run(run)
-    write(make_hostile(run.collect()), metrics)
-    provenance.write_text(json.dumps(make_hostile_titles(run.summary())))
+    metrics, provenance = save_run(run, make_hostile(run.collect()), make_hostile_titles(run.summary()))
     log = compile_all(tmp_path / "tables", build_tables(metrics, provenance, tmp_path / "tables"))
     assert "(/etc/passwd" not in log

@@ -1,8 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from prunebench.results.cells import REFERENCE_TOLERANCE
+from prunebench.results.cells import REFERENCE_TOLERANCE, load_cells
+from prunebench.results.records import EvaluationRecord, load_record, save_record
+from prunebench.sealed import read_sealed, write_sealed_json
 from tests.results.example import PROTOCOL, make_run
 
 
@@ -44,9 +47,9 @@ def test_a_dense_model_without_a_finite_perplexity_fails_its_reference(tmp_path,
     run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
     known = reference(run, 1.0)
     path = tmp_path / run.cells[0].sweep.evaluation_record("u00", "perplexity")
-    record = json.loads(path.read_text())
+    record = json.loads(read_sealed(path))
     record["status"], record["measurements"][0]["value"] = "diverged", value
-    path.write_text(json.dumps(record))
+    write_sealed_json(path, record)
     assert {r.outcome()[0] for r in run.results(known)} == {"rejected"}
 
 
@@ -82,16 +85,16 @@ def test_records_that_cannot_be_read_are_errors_of_what_they_hold(tmp_path, dama
 def test_reasons_are_one_line(tmp_path):
     run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
     path = tmp_path / run.cells[1].sweep.prune_record("u50")
-    record = json.loads(path.read_text()) | {"status": "error", "reason": "Traceback:\r\n  line 1\n\tline 2"}
-    path.write_text(json.dumps(record))
+    record = json.loads(read_sealed(path)) | {"status": "error", "reason": "Traceback:\r\n  line 1\n\tline 2"}
+    write_sealed_json(path, record)
     assert run.results()[1].outcome("perplexity") == ("error", "Traceback: line 1 line 2")
 
 
 def rewrite(root, sweep, target, kind, **provenance):
     path = root / (sweep.evaluation_record(target, kind) if kind else sweep.prune_record(target))
-    record = json.loads(path.read_text())
+    record = json.loads(read_sealed(path))
     record["provenance"] |= provenance
-    path.write_text(json.dumps(record))
+    write_sealed_json(path, record)
 
 
 @pytest.mark.parametrize("kind", [None, "perplexity"])
@@ -120,3 +123,21 @@ def test_a_failure_elsewhere_stays_what_it_is(tmp_path):
     run = make_run(tmp_path, methods=("dense", "sparsegpt"), targets=("u70",), models=("opt-tiny",))
     rewrite(tmp_path, run.cells[1].sweep, "u70", None, device="cuda")
     assert run.results()[1].outcome()[0] == "error"
+
+
+def test_speeds_timed_on_another_machine_than_the_dense_row_are_rejected_and_other_numbers_stay(tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda", "magnitude"), targets=("u50",), models=("opt-tiny",))
+    cells = [replace(cell, kinds=(*cell.kinds, "speed")) for cell in run.cells]
+    for cell in cells:
+        perplexity = load_record(tmp_path / cell.sweep.evaluation_record(cell.target, "perplexity"), EvaluationRecord)
+        speed = perplexity.model_copy(update={"kind": "speed", "measurements": []})
+        save_record(tmp_path / cell.sweep.evaluation_record(cell.target, "speed"), speed)
+    rewrite(tmp_path, cells[1].sweep, "u50", "speed", cpu="Another CPU", cores=64)
+    dense, wanda, magnitude = load_cells(tmp_path, cells)
+    assert {result.outcome("speed") for result in (dense, magnitude)} == {("ok", "")}
+    assert wanda.outcome("speed") == (
+        "rejected",
+        "timed on Another CPU, 64, the dense row on Some CPU @ 2.6 GHz, 2; speeds of two machines do not compare: "
+        "delete the speed.json of one of them and run snakemake again",
+    )
+    assert wanda.outcome("perplexity") == ("ok", "")

@@ -22,6 +22,7 @@ from prunebench.results.records import (
     load_record,
     save_record,
 )
+from prunebench.sealed import read_sealed, write_sealed_json
 from tests.results.example import FAILURES, KINDS, METHODS, MODELS, PROMPT, TARGETS, TASKS, TEXTS, described, make_run
 
 COLUMNS = [
@@ -57,9 +58,9 @@ def edit(run, cell, kind, change):
     path = run.root / (
         cell.sweep.evaluation_record(cell.target, kind) if kind else cell.sweep.prune_record(cell.target)
     )
-    record = json.loads(path.read_text())
+    record = json.loads(read_sealed(path))
     change(record)
-    path.write_text(json.dumps(record))
+    write_sealed_json(path, record)
 
 
 def test_every_cell_has_every_metric_exactly_once(run, frame):

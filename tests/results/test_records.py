@@ -1,5 +1,6 @@
 """Records are read back as they were written, and a damaged one counts as absent."""
 
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from prunebench.errors import DamagedFile, StorageError
 from prunebench.results.records import (
     CellId,
     Cost,
@@ -17,6 +19,7 @@ from prunebench.results.records import (
     PruneRecord,
     Sparsity,
     load_record,
+    read_record,
     save_record,
 )
 
@@ -88,6 +91,28 @@ def test_a_record_of_another_kind_counts_as_absent(tmp_path: Path) -> None:
     assert load_record(tmp_path / "x.json", PruneRecord) is None
 
 
+def test_a_number_edited_by_hand_is_damage_and_no_result(tmp_path: Path) -> None:
+    path = tmp_path / "u50.json"
+    save_record(path, evaluation(Measurement(metric="perplexity", dataset="t", value=9.25)))
+    sound = path.read_text()
+    elsewhere = sound.replace(' "sha256": "', ' "sha256": "0')
+    for edited in (sound.replace("9.25", "8.25"), sound + " ", elsewhere, sound[:-9]):
+        path.write_text(edited)
+        assert load_record(path, EvaluationRecord) is None
+        with pytest.raises(DamagedFile, match=r"u50\.json is not what was written"):
+            read_record(path, EvaluationRecord)
+    path.write_text(sound)
+    assert load_record(path, EvaluationRecord) is not None
+
+
+def test_the_digest_is_that_of_the_file_without_its_second_line(tmp_path: Path) -> None:
+    path = tmp_path / "u50.json"
+    save_record(path, evaluation())
+    first, second, *rest = path.read_text().splitlines(keepends=True)
+    assert json.loads(path.read_text())["sha256"] == hashlib.sha256("".join([first, *rest]).encode()).hexdigest()
+    assert "sha256" in second
+
+
 def test_a_status_nobody_knows_is_refused() -> None:
     with pytest.raises(ValidationError, match="status"):
         PruneRecord(cell=CELL, status="fine", key={})  # type: ignore[arg-type]
@@ -102,7 +127,7 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StorageError, match=r"u50\.json cannot be written \(No space left on device\); free space"):
         save_record(path, evaluation(Measurement(metric="m", dataset="d", value=1.0)))
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["u50.json"]

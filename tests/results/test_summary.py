@@ -1,6 +1,7 @@
 import json
 
 from prunebench.results.summary import cell_status, summarise
+from prunebench.sealed import read_sealed, write_sealed_json
 from tests.results.example import METHODS, make_run
 
 
@@ -30,9 +31,9 @@ def test_the_run_is_summed_up(tmp_path):
 def test_two_environments_are_told_apart(tmp_path):
     run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
     path = tmp_path / run.cells[1].sweep.prune_record("u50")
-    record = json.loads(path.read_text())
+    record = json.loads(read_sealed(path))
     record["provenance"]["torch"] = "2.12.0"
-    path.write_text(json.dumps(record))
+    write_sealed_json(path, record)
     environments = run.summary()["environments"]
     assert sorted((e["torch"], e["records"]) for e in environments) == [("2.12.0", 1), ("2.13.0", 7)]
 

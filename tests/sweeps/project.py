@@ -1,6 +1,5 @@
 """A project in a temporary folder: a tiny random Llama with a tokenizer, token ids, registries and methods."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from prunebench.data.calibration import write_calibration
 from prunebench.data.windows import write_windows
 from prunebench.files import sha256_file
 from prunebench.layout import CALIBRATION, MODEL, TASK, WINDOWS, Sweep
+from prunebench.sealed import write_sealed_json
 from prunebench.sweeps.jobs import evaluate_sweep, prune_sweep
 
 PROTOCOL, MODEL_NAME, SEED = "tiny-16", "tiny", 0
@@ -78,8 +78,7 @@ class Project:
         self._yaml("data", {"texts": text, "tasks": {name: {**task, "lm_eval_task": name} for name in names}})
         for name in names:
             manifest = Path(TASK.format(task=name))
-            manifest.parent.mkdir(parents=True)
-            manifest.write_text(json.dumps({"files": {}}))
+            write_sealed_json(manifest, {"files": {}})
 
     def write_protocol(self, texts: tuple[str, ...] = ("text-a",), **extra: Any) -> None:
         protocol = {
@@ -147,4 +146,4 @@ def make_model(folder: Path, layers: int = 2, seed: int = 0) -> None:
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="<s>").save_pretrained(folder)
     files = {file.name: sha256_file(file) for file in sorted(folder.iterdir()) if file.name != "asset.json"}
     manifest = {"name": folder.name, "title": "Tiny", "files": files, "positions": 64, "tokenizer_sha256": "0"}
-    (folder / "asset.json").write_text(json.dumps(manifest))
+    write_sealed_json(folder / "asset.json", manifest)

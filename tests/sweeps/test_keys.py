@@ -264,14 +264,14 @@ def test_a_missing_or_broken_input_file_is_named(project: Project) -> None:
     run, sweep = config(project), project.sweep()
     manifest = Path(MODEL.format(model=MODEL_NAME))
     manifest.write_text("{}")
-    with pytest.raises(PrunebenchError, match=r"asset\.json is not an asset's manifest"):
+    with pytest.raises(PrunebenchError, match=r"asset\.json is not what was written"):
         prune_key(run, sweep, "u50")
     manifest.unlink()
     with pytest.raises(PrunebenchError, match=r"asset\.json cannot be read"):
         prune_key(run, sweep, "u50")
     ids = Path("ids.safetensors")
     ids.write_bytes(b"no tensors")
-    with pytest.raises(PrunebenchError, match="holds no token ids"):
+    with pytest.raises(PrunebenchError, match="does not hold the token ids"):
         ids_digest(ids)
 
 

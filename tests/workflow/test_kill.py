@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from prunebench.layout import METRICS
 from tests.workflow.project import Project, environment
+from tests.workflow.test_damage import numbers
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +50,8 @@ def test_after_a_kill_the_bare_command_loses_at_most_the_cell_in_progress(
     try:
         wait_for(sweep / "u10.json", sweep / "u20.json")
         said = project.snakemake(succeeds=False)
-        assert f"another run (process {run.pid}) is working in this directory" in said
+        assert f"another run (process {run.pid}) is working in this directory; wait for it to end" in said
+        assert "Traceback" not in said
     finally:
         os.killpg(run.pid, how)
         run.wait()
@@ -61,3 +64,25 @@ def test_after_a_kill_the_bare_command_loses_at_most_the_cell_in_progress(
     calls = (project.root / "calls").read_text().split()
     assert set(calls) == set(TARGETS)
     assert len(calls) <= len(TARGETS) + 1
+
+
+def test_when_snakemake_alone_is_killed_its_job_goes_on_and_nothing_is_computed_twice(
+    project: Project, tmp_path: Path
+) -> None:
+    undisturbed = Project(tmp_path / "undisturbed")
+    for each in (project, undisturbed):
+        each.method("slow", SLOW.replace("sleep(4)", "sleep(2)"))
+        each.config.update(methods=["slow"], targets=TARGETS)
+    sweep = project.root / "results" / "pruned" / "tiny" / "tiny-llama" / "slow" / "seed0"
+    with (project.root / "first.log").open("w") as log:
+        run = subprocess.Popen(project.command(METRICS), cwd=project.root, env=environment(), stdout=log, stderr=log)
+    try:
+        wait_for(sweep / "u10.json")
+    finally:
+        run.kill()
+        run.wait()
+    project.collect()
+    assert (project.root / "calls").read_text().split() == TARGETS
+    undisturbed.collect()
+    tables = [numbers((each.root / METRICS).read_bytes()) for each in (project, undisturbed)]
+    assert tables[0] == tables[1]

@@ -11,7 +11,7 @@ from prunebench import ENGINE_VERSION
 from prunebench.config import grid, load
 from prunebench.cost import words
 from prunebench.errors import PrunebenchError
-from prunebench.files import digest_folder
+from prunebench.files import check_writable, digest_folder
 from prunebench.layout import (
     CALIBRATION,
     EVALUATION_RECORD,
@@ -40,6 +40,7 @@ from prunebench.sweeps import keys
 try:
     RUN = load.load_config(config)
     GRID = grid.expand(RUN)
+    check_writable(Path())
 except PrunebenchError as error:
     raise WorkflowError(str(error)) from None
 

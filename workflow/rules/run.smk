@@ -1,4 +1,5 @@
 # What surrounds the jobs of a run: how many may compute at once, and what is said and done at its start and end.
+from prunebench.clock import settle_times
 from prunebench.hardware import count_gpus
 from prunebench.reports.unfinished import report_unfinished
 from prunebench.runlock import hold_run_lock
@@ -17,7 +18,14 @@ if gpus := count_gpus():
 
 
 onstart:
-    hold_run_lock()
+    try:
+        hold_run_lock()
+    except PrunebenchError as error:
+        raise WorkflowError(str(error)) from None
+    if count := settle_times([Path("results"), Path("reports")]):
+        logger.info(
+            f"{count} files are from the future, so the clock was set back; they now count as made today"
+        )
     end_orphans(logger.warning)
     mend_plugin()
 

@@ -1,13 +1,14 @@
 """A made-up paper and a hand-made run, small enough to know every cell of its tables by heart."""
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from prunebench.files import sha256_file
 from prunebench.results.rows import COLUMNS
+from prunebench.sealed import write_sealed_json
 
 LAYOUT: dict[str, Any] = {
     "title": "A small paper",
@@ -135,5 +136,5 @@ def write_run(folder: Path, rows: list[tuple[Any, ...]] | None = None, protocol:
             {"name": "llm_a_0", "title": "A {reason}", "cause": ""},
         ],
     }
-    provenance.write_text(json.dumps(run), encoding="utf-8")
+    write_sealed_json(provenance, {**run, "metrics_sha256": sha256_file(metrics)})
     return metrics, provenance

@@ -1,0 +1,35 @@
+"""What reports are made from: `metrics.csv`, and `provenance.json`, which knows the digest of the first."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prunebench.errors import DamagedFile
+from prunebench.files import sha256_file
+from prunebench.sealed import read_sealed, write_sealed_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_METRICS_SHA256 = "metrics_sha256"
+
+
+def write_run(frame: "pd.DataFrame", run: dict[str, Any], metrics: Path, provenance: Path) -> None:
+    """Write the rows that `collect` gives and what `summarise` and the config say about them."""
+    from prunebench.results.collect import write
+
+    write(frame, metrics)
+    write_sealed_json(provenance, {**run, _METRICS_SHA256: sha256_file(metrics)})
+
+
+def read_run(metrics: Path, provenance: Path) -> dict[str, Any]:
+    """What `provenance.json` says, once it is sure that both files are those that were written together.
+
+    Raises:
+        DamagedFile: one of them was changed or cut off.
+        FileNotFoundError: one of them is not there.
+    """
+    run: dict[str, Any] = json.loads(read_sealed(provenance))
+    if run[_METRICS_SHA256] != sha256_file(metrics):
+        raise DamagedFile(f"{metrics} is not what was written together with {provenance}: it was changed or cut off")
+    return run
