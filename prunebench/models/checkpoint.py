@@ -24,7 +24,9 @@ def weight_bytes(directory: Path, dtype: torch.dtype) -> int:
     try:
         return sum(tensor.numel() for _, tensor in _stored(directory)) * dtype.itemsize
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        raise PrunebenchError(f"{directory} cannot be read as a checkpoint: {error}; fetch the model again") from error
+        raise PrunebenchError(
+            f"{directory} cannot be loaded as a checkpoint: {error}; fetch the model again"
+        ) from error
 
 
 def mapped_state(directory: Path, dtype: torch.dtype) -> dict[str, Tensor]:
