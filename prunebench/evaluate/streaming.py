@@ -30,14 +30,10 @@ def stream(model: nn.Module, device: torch.device) -> None:
     The same operations run on the same device as if the model were there, so the results are the same bits.
     """
     blocks = _blocks(model)
-    inside = {id(tensor) for block in blocks for tensor in [*block.parameters(), *block.buffers()]}
+    inside = {module for block in blocks for module in block.modules()}
     for module in model.modules():
-        for parameter in module.parameters(recurse=False):
-            if id(parameter) not in inside:
-                parameter.data = parameter.data.to(device)
-        for name, buffer in module.named_buffers(recurse=False):
-            if id(buffer) not in inside:
-                setattr(module, name, buffer.to(device))
+        if inside.isdisjoint(module.modules()):
+            module.to(device)
     for block in blocks:
         block.forward = _Visit(block, device)
 
