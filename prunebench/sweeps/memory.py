@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 _HELD = ("RssAnon:", "RssShmem:")
+_OWN_GROUPS, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 # Of a control group: its limit, and what its processes hold; by version of the interface.
 _V2 = ("memory.max", "anon")
 _V1 = ("memory.limit_in_bytes", "total_rss")
@@ -36,11 +37,11 @@ def available_bytes() -> int:
 
 def _rooms() -> Iterator[int]:
     with suppress(OSError, ValueError):
-        for line in Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines():
+        for line in _OWN_GROUPS.read_text(encoding="ascii").splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers and "memory" not in controllers.split(","):
                 continue
-            root = Path("/sys/fs/cgroup") / ("memory" if controllers else "")
+            root = _GROUPS / "memory" if controllers else _GROUPS
             group = root / path.lstrip("/")
             for folder in (group, *group.parents):
                 with suppress(OSError, ValueError, StopIteration):
