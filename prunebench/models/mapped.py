@@ -1,7 +1,7 @@
 """Weights that need no memory: tensors over files, whose pages the kernel drops when it needs room for others.
 
 A mapped tensor is an ordinary tensor on the CPU. Its file lies in a scratch folder and has no name there, so it is
-gone with the last tensor over it, however the process ends.
+gone with the last tensor over it, however the process ends. That takes Linux.
 """
 
 import copy
@@ -38,7 +38,7 @@ def mapped_empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             os.posix_fallocate(file.fileno(), 0, size)
-            storage: Any = torch.UntypedStorage.from_file(f"/dev/fd/{file.fileno()}", shared=True, nbytes=size)
+            storage: Any = torch.UntypedStorage.from_file(f"/proc/self/fd/{file.fileno()}", shared=True, nbytes=size)
     except OSError as error:
         raise PrunebenchError(
             f"{folder} cannot take {size / 1e9:.2f} GB of mapped weights ({error.strerror}); set TMPDIR to a folder on "

@@ -1,6 +1,7 @@
 """What a worker's two kinds of job share: the dense model, the device, and a clean slate before each cell."""
 
 import gc
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def _handler(bench: Bench, work: Literal["prune"] | Kind) -> Handler:
 
 def is_to_be_mapped(weights: Weights, folder: Path, dtype: torch.dtype, memory_gb: float | None) -> bool:
     """Whether a model's weights are kept in files: where they do not fit into memory twice, as dense and as pruned."""
-    if weights != "auto":
+    if weights != "auto" or sys.platform != "linux":
         return weights == "mapped"
     room = available_bytes() if memory_gb is None else min(available_bytes(), memory_gb * 1e9)
     return 2 * weight_bytes(folder, dtype) > room
