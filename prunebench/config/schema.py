@@ -10,6 +10,7 @@ from prunebench.config.strict import Strict
 from prunebench.targets import Target
 
 Kind = Literal["perplexity", "zeroshot", "generation", "speed", "internals"]
+Weights = Literal["auto", "memory", "mapped"]
 
 
 # Between list items, but not before `param=value`: that goes on with a variant (wanda@nsamples=32,alpha=2).
@@ -88,6 +89,9 @@ class Settings(Strict):
         cells_per_job: targets handled by one job; 0 = all targets of a sweep.
         share_allocation: on a cluster, prune a sweep and evaluate it in one allocation instead of one each.
         threads: CPU threads of one job.
+        weights: where models lie on the host: `memory`, `mapped` (in files that the kernel pages in, so that memory
+            does not grow with depth), or `auto`, which is mapped where the model does not fit twice. No number depends
+            on it.
         keep_patches: keep what was pruned, so that a new evaluation need not prune again.
         method_paths: folders searched for methods.
         registry: the registry files.
@@ -107,6 +111,7 @@ class Settings(Strict):
     cells_per_job: Annotated[int, Field(ge=0)] = 0
     share_allocation: bool = False
     threads: Annotated[int, Field(ge=1)] = 1
+    weights: Weights = "auto"
     keep_patches: bool = True
     method_paths: Paths = (Path("methods"),)
     registry: RegistryPaths = RegistryPaths()

@@ -27,9 +27,18 @@ class BlockCall:
 
     def run(self, block: nn.Module, hidden: Tensor) -> Tensor:
         """The block's output hidden states (batch, tokens, hidden) for the input `hidden` of the same shape."""
+        return hidden_of(self.output(block, hidden))
+
+    def output(self, block: nn.Module, hidden: Tensor) -> Any:
+        """All that the block gives: hidden states, or a tuple that begins with them."""
         args, kwargs = tree_map_only(Tensor, lambda t: t.to(hidden.device), (self.args, self.kwargs))
-        output = block(hidden, *args, **kwargs)
-        return output[0] if isinstance(output, tuple) else output
+        return block(hidden, *args, **kwargs)
+
+
+def hidden_of(output: Any) -> Tensor:
+    """The hidden states in what a block gives."""
+    hidden: Tensor = output[0] if isinstance(output, tuple) else output
+    return hidden
 
 
 @torch.no_grad()
@@ -60,17 +69,21 @@ def capture_block_calls(model: nn.Module, blocks: list[nn.Module], ids: Tensor) 
         # whole first tensor suits both, since the next record ignores what it is given.
         return first[0]
 
-    with _forwards_replaced(blocks, record), suppress(_LastBlockReached):
+    with forwards_replaced(blocks, record), suppress(_LastBlockReached):
         model(input_ids=ids.to(next(model.parameters()).device), use_cache=False)
     return first[0], calls
 
 
 @contextmanager
-def _forwards_replaced(blocks: list[nn.Module], forward: Any) -> Iterator[None]:
+def forwards_replaced(blocks: list[nn.Module], forward: Any) -> Iterator[None]:
+    """Have `forward` called in place of each block's own."""
+    own = [vars(block).get("forward") for block in blocks]
     for block in blocks:
         block.forward = forward
     try:
         yield
     finally:
-        for block in blocks:
-            del block.forward  # the class's own forward is seen again
+        for block, before in zip(blocks, own, strict=True):
+            del block.forward  # the class's forward is seen again
+            if before is not None:
+                block.forward = before

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from prunebench.engine.statistics import TaylorGradients, WeightGradients
 from prunebench.errors import PrunebenchError
 from prunebench.models.linear import LinearView, prunable_linears
+from prunebench.models.placement import on_device
 
 Sums = TypeVar("Sums", WeightGradients, TaylorGradients)
 
@@ -32,18 +33,18 @@ def dense_gradients(model: nn.Module, calibration: Tensor, device: torch.device,
     linears = prunable_linears(model)
     sums = {name: kind.zeros(view.weight.shape) for name, view in linears.items()}
     required = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
-    home = next(model.parameters()).device
-    model.to(device).requires_grad_(False)
-    hooks = [_accumulate(view, sums[name], calibration.shape[1] - 1) for name, view in linears.items()]
+    model.requires_grad_(False)
+    hooks: list[torch.utils.hooks.RemovableHandle] = []
     try:
-        for ids in calibration.to(device).split(1):
-            with torch.enable_grad():
-                logits = model(input_ids=ids, use_cache=False).logits
-                F.cross_entropy(logits[0, :-1].float(), ids[0, 1:], reduction="sum").backward()
+        with on_device(model, device, changes=False):
+            hooks += [_accumulate(view, sums[name], calibration.shape[1] - 1) for name, view in linears.items()]
+            for ids in calibration.to(device).split(1):
+                with torch.enable_grad():
+                    logits = model(input_ids=ids, use_cache=False).logits
+                    F.cross_entropy(logits[0, :-1].float(), ids[0, 1:], reduction="sum").backward()
     finally:
         for hook in hooks:
             hook.remove()
-        model.to(home)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(required[name])
             parameter.grad = None

@@ -13,6 +13,7 @@ from prunebench.engine.sequential import Progress, calibration_batches, gather
 from prunebench.engine.statistics import InputStatistics
 from prunebench.models.architectures import architecture_of
 from prunebench.models.linear import LinearView, block_linears
+from prunebench.models.placement import on_device
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,9 @@ def visit_pairs(
     captured = [capture_block_calls(model, blocks, ids) for ids in calibration_batches(calibration)]
     states = [States(first.to(device), first.to(device)) for first, _ in captured]
     for index, (block, groups) in enumerate(zip(blocks, block_linears(model), strict=True)):
-        home = next(block.parameters()).device
-        block.to(device)
-        pair = BlockPair(block, groups, [calls[index] for _, calls in captured], states)
-        visit(index, pair)
-        if index + 1 < len(blocks):
-            pair.advance()
-        block.to(home)
+        with on_device(block, device):
+            pair = BlockPair(block, groups, [calls[index] for _, calls in captured], states)
+            visit(index, pair)
+            if index + 1 < len(blocks):
+                pair.advance()
         progress(index + 1, len(blocks))

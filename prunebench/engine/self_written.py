@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from prunebench.models.placement import on_device
+
 _SEQUENCES = 16  # written side by side
 
 
@@ -21,15 +23,11 @@ def self_written(model: Any, samples: int, tokens: int, generator: torch.Generat
     Returns:
         (samples, tokens) token ids.
     """
-    home = next(model.parameters()).device
-    model.to(device)
-    try:
+    with on_device(model, device, changes=False):
         parts = [
             _write(model, min(_SEQUENCES, samples - start), tokens, generator)
             for start in range(0, samples, _SEQUENCES)
         ]
-    finally:
-        model.to(home)
     return torch.cat(parts)
 
 

@@ -14,6 +14,7 @@ from prunebench.engine.capture import BlockCall, capture_block_calls
 from prunebench.engine.statistics import InputStatistics
 from prunebench.models.architectures import architecture_of
 from prunebench.models.linear import LinearView, block_linears
+from prunebench.models.placement import on_device
 
 # Called once per linear with its input statistics; changes the layer in place.
 PruneLinear = Callable[[LinearView, InputStatistics], None]
@@ -70,15 +71,13 @@ def visit_blocks(
     hidden = [first.to(device) for first, _ in captured]
 
     for index, (block, groups) in enumerate(zip(blocks, block_linears(model)[:count], strict=True)):
-        home = next(block.parameters()).device
-        block.to(device)
         calls = [block_calls[index] for _, block_calls in captured]
-        statistics, outputs = gather(block, groups, calls, hidden, needs, dense)
-        visit(index, statistics)
-        if index + 1 < len(blocks):
-            for batch, call in enumerate(calls):
-                hidden[batch] = outputs[batch] if dense else call.run(block, hidden[batch])
-        block.to(home)
+        with on_device(block, device):
+            statistics, outputs = gather(block, groups, calls, hidden, needs, dense)
+            visit(index, statistics)
+            if index + 1 < len(blocks):
+                for batch, call in enumerate(calls):
+                    hidden[batch] = outputs[batch] if dense else call.run(block, hidden[batch])
         progress(index + 1, len(blocks))
 
 

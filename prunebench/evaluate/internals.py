@@ -45,11 +45,12 @@ def internals(
         there = {block_name(number): number % len(blocks) for number in numbers if _is_there(number, len(blocks))}
         return {name: place for name, place in there.items() if (metric, name) in wanted}
 
-    found = _spectra(blocks, chosen(SINGULAR_VALUE, settings.spectra), settings.ecdf_steps)
+    device = next(model.parameters()).device  # of a streamed model's parts that stay
+    found = _spectra(blocks, chosen(SINGULAR_VALUE, settings.spectra), settings.ecdf_steps, device)
     if heads := chosen(HEAD_DISTANCE, settings.heads):
         if calibration is None:
             raise ValueError("attention heads are compared on calibration tokens, which the context lacks")
-        found += _distances(model, heads, calibration)
+        found += _distances(model, heads, calibration, device)
     return found
 
 
@@ -57,7 +58,9 @@ def _is_there(number: int, blocks: int) -> bool:
     return -blocks <= number < blocks
 
 
-def _spectra(blocks: Sequence[Sequence[UnitModule]], places: Mapping[str, int], steps: int) -> list[Measurement]:
+def _spectra(
+    blocks: Sequence[Sequence[UnitModule]], places: Mapping[str, int], steps: int, device: torch.device
+) -> list[Measurement]:
     return [
         Measurement(metric=SINGULAR_VALUE, dataset=f"{name}.{matrix}@{share}", value=value)
         for name, place in places.items()
@@ -65,7 +68,7 @@ def _spectra(blocks: Sequence[Sequence[UnitModule]], places: Mapping[str, int], 
         if mlp.kind == "mlp"
         for matrix, role in _ROLES.items()
         # Without the units' own axis; an exit comes transposed, which does not matter to its spectrum.
-        for share, value in _ecdf(mlp.tensor(role).weight.flatten(0, 1), steps)
+        for share, value in _ecdf(mlp.tensor(role).weight.flatten(0, 1).to(device), steps)
     ]
 
 
@@ -78,8 +81,9 @@ def _ecdf(matrix: Tensor, steps: int) -> list[tuple[str, float]]:
     return [(f"{step / steps:g}", values[place]) for step, place in enumerate(places)]
 
 
-def _distances(model: nn.Module, places: Mapping[str, int], calibration: Tensor) -> list[Measurement]:
-    device = next(model.parameters()).device
+def _distances(
+    model: nn.Module, places: Mapping[str, int], calibration: Tensor, device: torch.device
+) -> list[Measurement]:
     with evaluating(model):
         matrices = head_distances(model, calibration.to(device), [*places.values()], device, lambda done, total: None)
     return [

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from prunebench.errors import PrunebenchError
 from prunebench.evaluate.logprobs import log_normalizer
 from prunebench.evaluate.mode import evaluating
+from prunebench.evaluate.streaming import window_logits
 from prunebench.results.records import Measurement
 
 _LARGEST_EXPONENT = 709.0  # of a float64: exp overflows above
@@ -36,16 +37,20 @@ def perplexity(model: nn.Module, windows: Tensor, text: str) -> Measurement:
         )
     device = next(model.parameters()).device
     with evaluating(model):
-        losses = torch.stack([_window_loss(model, window.to(device)) for window in windows])
+        windows = windows.to(device)
+        logits = window_logits(model, windows)
+        losses = torch.stack(
+            [_window_loss(of_window, window) for of_window, window in zip(logits, windows, strict=True)]
+        )
     items = losses.tolist()
     mean = sum(items) / len(items)
     value = exp(mean) if not mean > _LARGEST_EXPONENT else float("inf")
     return Measurement(metric="perplexity", dataset=text, value=value, items=items)
 
 
-def _window_loss(model: nn.Module, window: Tensor) -> Tensor:
-    """Mean negative log-likelihood of `window[1:]`, a float64 scalar."""
-    logits = model(input_ids=window[None], use_cache=False).logits[0, :-1]
+def _window_loss(logits: Tensor, window: Tensor) -> Tensor:
+    """Mean negative log-likelihood of `window[1:]`, a float64 scalar, from the logits of all its positions."""
+    logits = logits[:-1]
     chosen = logits.gather(-1, window[1:, None]).squeeze(-1)
     return (log_normalizer(logits) - chosen.float()).double().mean()
 

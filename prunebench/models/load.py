@@ -14,25 +14,33 @@ if TYPE_CHECKING:
 _TOKENIZER_FILES = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.tiktoken")
 
 
-def load_model(directory: Path, dtype: "str | torch.dtype") -> "PreTrainedModel":
+def load_model(directory: Path, dtype: "str | torch.dtype", mapped: bool = False) -> "PreTrainedModel":
     """The causal language model in `directory`, on the CPU, in eval mode, its parameters without gradients.
 
     Args:
         dtype: a torch dtype or its name; a checkpoint in another dtype is cast while it is read.
+        mapped: tensors that are cast lie in scratch files rather than in memory. (The others are mapped from the
+            checkpoint in any case.)
 
     Raises:
         PrunebenchError: the folder is no checkpoint, is incomplete, or wants to run code of its own.
     """
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM
+
+    from prunebench.models.checkpoint import mapped_state
 
     config = load_config(directory)
-    if isinstance(dtype, str):
-        dtype = getattr(torch, dtype)
+    dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            directory, config=config, dtype=dtype, local_files_only=True, output_loading_info=True
+        if mapped:  # transformers would cast into memory
+            name, state = None, mapped_state(directory, dtype)
+            loader = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+        else:
+            name, state, loader = directory, None, AutoModelForCausalLM
+        model, report = loader.from_pretrained(
+            name, config=config, state_dict=state, dtype=dtype, local_files_only=True, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise PrunebenchError(f"{directory} cannot be loaded as a causal language model: {error}") from error

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from prunebench.errors import PrunebenchError, unknown_name
+from prunebench.models.mapped import copy_beside, map_the_rest
 from prunebench.patches.bits import bits_of, fingerprint, stored_tensors
 from prunebench.patches.format import Entry, Patch
 from prunebench.patches.surgery import STEPS
@@ -26,6 +27,7 @@ def apply_patch(dense_model: nn.Module, patch: Patch) -> None:
         if step["step"] not in STEPS:
             raise unknown_name("surgery step", step["step"], STEPS, "a patch")
         STEPS[step["step"]](dense_model, step)
+        map_the_rest(dense_model)
     tensors = stored_tensors(dense_model)
     for name, entry in patch.entries.items():
         if name not in tensors:
@@ -37,7 +39,7 @@ def apply_patch(dense_model: nn.Module, patch: Patch) -> None:
 
 def _fill(tensor: Tensor, entry: Entry) -> None:
     if entry.kind == "whole" and entry.values is not None:
-        tensor.data = entry.values.to(tensor.device).clone()
+        tensor.data = copy_beside(entry.values, tensor)
         return
     bits = bits_of(tensor)
     kept = np.unpackbits(entry.bits, count=bits.size).view(bool)  # numpy finds the ones of bools faster

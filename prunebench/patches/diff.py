@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from prunebench.errors import PrunebenchError
 from prunebench.models.linear import linear_features
+from prunebench.models.mapped import copy_beside
 from prunebench.patches.bits import bits_of, fingerprint, stored_tensors
 from prunebench.patches.format import Entry, Patch
 from prunebench.patches.modules import reshaped
@@ -41,18 +42,18 @@ def _entry(before: Tensor | None, after: Tensor) -> Entry | None:
     if np.array_equal(old, new):
         return None
     kept = new != 0
-    packed = np.packbits(kept)
+    packed = copy_beside(torch.from_numpy(np.packbits(kept)), after).numpy()
     if np.array_equal(old * kept, new):
         return Entry("mask", shape, packed)
     # Indices first: numpy selects by index several times faster than by a random boolean mask.
     positions = np.flatnonzero(kept)
     if packed.nbytes + positions.size * new.itemsize >= new.nbytes:
         return _whole(after)
-    return Entry("update", shape, packed, torch.from_numpy(new.take(positions)).view(after.dtype))
+    return Entry("update", shape, packed, copy_beside(torch.from_numpy(new.take(positions)).view(after.dtype), after))
 
 
 def _whole(tensor: Tensor) -> Entry:
-    return Entry("whole", tuple(tensor.shape), _NO_BITS, tensor.detach().cpu().clone())
+    return Entry("whole", tuple(tensor.shape), _NO_BITS, copy_beside(tensor, tensor).cpu())
 
 
 def _steps(

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from prunebench.errors import PrunebenchError
 from prunebench.files import replacing
+from prunebench.models.mapped import joined
 
 FORMAT = "prunebench-patch"
 VERSION = 1
@@ -87,9 +88,9 @@ def save_patch(path: Path, patch: Patch, metadata: dict[str, str]) -> None:
         count = entry.values.numel() if entry.kind == "update" and entry.values is not None else 0
         plan.append([name, entry.kind, list(entry.shape), dtype, count])
     for dtype, parts in values.items():
-        tensors[f"values.{dtype}"] = torch.cat(parts)
-    packed = [entry.bits for entry in patch.entries.values() if entry.bits.size]
-    tensors["bits"] = torch.from_numpy(np.concatenate(packed) if packed else np.zeros(0, np.uint8))
+        tensors[f"values.{dtype}"] = joined(parts)
+    packed = [torch.from_numpy(entry.bits) for entry in patch.entries.values() if entry.bits.size]
+    tensors["bits"] = joined(packed) if packed else torch.zeros(0, dtype=torch.uint8)
     about = {
         "format": FORMAT,
         "version": VERSION,

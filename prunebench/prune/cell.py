@@ -1,6 +1,5 @@
 """One cell: a copy of the dense model, pruned by one method to one target, and verified."""
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +15,8 @@ from prunebench.engine.statistics import InputStatistics, WeightGradients
 from prunebench.errors import ContractError, PrunebenchError
 from prunebench.files import encodable
 from prunebench.models.linear import LinearView
+from prunebench.models.mapped import copy_model
+from prunebench.models.placement import on_device
 from prunebench.plugins.loader import Method, call_with_extras
 from prunebench.prune.finetune import RecoveryIds, fine_tune
 from prunebench.prune.streams import generator_for
@@ -50,6 +51,7 @@ def prune_cell(
     progress: Progress = lambda done, total: None,
     facts: DenseFacts | None = None,
     recovery: RecoveryIds | None = None,
+    mapped: bool = False,
 ) -> PrunedCell:
     """Prune a copy of `dense`, and fine-tune it if the method's variant says so; `dense` itself is never modified.
 
@@ -61,12 +63,14 @@ def prune_cell(
             depend on what ran before.
         facts: what earlier cells of the same dense model and calibration found out about it, and this one adds to.
         recovery: what a variant with `lora` trains on.
+        mapped: the copy's weights lie in files rather than in memory; no number depends on it.
 
     Raises:
         ContractError: the method broke its contract.
         NotApplicable: the method has nothing to do on this model, or the pattern does not fit it.
     """
-    model, notes, to = _prune(dense, method, target, calibration, seed, device, progress, facts or DenseFacts())
+    facts = facts or DenseFacts()
+    model, notes, to = _prune(dense, method, target, calibration, seed, device, progress, facts, mapped)
     if target.pattern == "structured":
         units, share_of = method.framework.units, modules_of_target(dense, method, to.kept)
         chosen = chosen_names(dense, units) if method.kind == "units" else None
@@ -93,7 +97,7 @@ def prune_copy(
     progress: Progress = lambda done, total: None,
 ) -> tuple[nn.Module, list[str]]:
     """`prune_cell` without the verification: the pruned copy and the notes, for those who look for themselves."""
-    model, notes, _ = _prune(dense, method, target, calibration, seed, device, progress, DenseFacts())
+    model, notes, _ = _prune(dense, method, target, calibration, seed, device, progress, DenseFacts(), False)
     return model, notes
 
 
@@ -107,11 +111,12 @@ def _prune(
     device: torch.device | str,
     progress: Progress,
     facts: DenseFacts,
+    mapped: bool,
 ) -> tuple[nn.Module, list[str], "_Promised"]:
     """The pruned copy, the notes, and what the copy is to be verified against."""
     if target.pattern not in method.header.patterns:
         raise PrunebenchError(f"{method.name} does not do {target.label}: its patterns are {method.header.patterns}")
-    model = copy.deepcopy(dense)
+    model = copy_model(dense, mapped)
     device = torch.device(device)
     if method.framework.data == "self":
         samples, tokens = calibration.shape
@@ -128,8 +133,8 @@ def _prune(
 
     if method.kind == "model":
         extras = {**method.params, "generator": generator_for(seed, "model"), "note": note, "facts": facts}
-        told = call_with_extras(method.function, extras, model.to(device), calibration, target)
-        model.to("cpu")
+        with on_device(model, device):
+            told = call_with_extras(method.function, extras, model, calibration, target)
         if isinstance(told, Mapping) and target.pattern == "structured":
             kept = kept_units(dense, told)
         if isinstance(told, float):

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from prunebench.errors import PrunebenchError
 from prunebench.models.architectures import ARCHITECTURES, is_linear
+from prunebench.models.placement import on_device
 from prunebench.plugins.variants import Recovery
 from prunebench.prune.streams import generator_for
 from prunebench.results.records import Loss
@@ -55,19 +56,16 @@ def fine_tune(
     )
     batch = min(max(len(order) // _STEPS, 1), _BATCH)
     steps = order.split(batch)
-    home = next(model.parameters()).device
     adapted = with_adapters(model, seed)
     try:
-        adapted.to(device)
-        losses = [Loss(step=0, validation=_validate(model, ids.validation, device))]
-        losses += _train(model, [training[step] for step in steps], ids.validation, settings.learning_rate, device)
+        with on_device(adapted, device):
+            losses = [Loss(step=0, validation=_validate(model, ids.validation, device))]
+            losses += _train(model, [training[step] for step in steps], ids.validation, settings.learning_rate, device)
     finally:
-        adapted.to(home)
         deltas = _take_adapters_out(model, adapted)
     _merge(model, deltas, seed, keep_zeros)
-    model.to(device)
-    losses[-1] = losses[-1].model_copy(update={"validation": _validate(model, ids.validation, device)})
-    model.to(home)
+    with on_device(model, device, changes=False):
+        losses[-1] = losses[-1].model_copy(update={"validation": _validate(model, ids.validation, device)})
     return losses, (
         f"LoRA of rank {RANK} on {len(training)} sequences of {training.shape[1]} tokens, {settings.epochs} epochs in "
         f"{len(steps)} steps: validation loss {losses[0].validation:.4f} before, {losses[-1].validation:.4f} after"

@@ -50,7 +50,7 @@ class Measurement(_Record):
 
 
 class Cost(_Record):
-    """Seconds of wall time and peak bytes: resident on the host, allocated on the device (0 on CPU)."""
+    """Seconds of wall time and peak bytes: held on the host (no mapped files), allocated on the device (0 on CPU)."""
 
     seconds: float = 0.0
     peak_host_bytes: int = 0

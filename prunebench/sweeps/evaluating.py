@@ -1,6 +1,5 @@
 """Evaluating the cells of a sweep: what the worker of an evaluate job does."""
 
-import copy
 import json
 from functools import cache
 from pathlib import Path
@@ -13,9 +12,11 @@ from prunebench.data.calibration import load_calibration
 from prunebench.data.windows import load_windows
 from prunebench.evaluate.cell import EvaluationContext, evaluate_kind
 from prunebench.evaluate.perplexity import divergence
+from prunebench.evaluate.streaming import place
 from prunebench.judgement import judge
 from prunebench.layout import MODEL, TASK
 from prunebench.models.load import load_tokenizer
+from prunebench.models.mapped import copy_model
 from prunebench.patches.apply import apply_patch
 from prunebench.patches.format import load_patch
 from prunebench.results.records import Measurement
@@ -67,15 +68,19 @@ class EvaluateHandler:
         """Always: evaluating runs no method's code, and changes no model."""
         return True
 
+    def failed_cost(self) -> dict[str, Any]:
+        """See `Bench.failed_cost`."""
+        return self._bench.failed_cost()
+
     def _pruned_model(self, patch: Path) -> nn.Module:
-        model = copy.deepcopy(self._bench.dense)
+        model = copy_model(self._bench.dense, self._bench.mapped)
         apply_patch(model, load_patch(patch))
-        return model.to(self._bench.device)
+        return place(model, self._bench.device, self._kind == "speed")  # of a streamed one, transfers would be timed
 
     def _dense_on_device(self) -> nn.Module:
         """The dense model where the pruned ones will be; another one only where they leave the CPU."""
         bench = self._bench
-        return bench.dense if bench.device.type == "cpu" else copy.deepcopy(bench.dense).to(bench.device)
+        return bench.dense if bench.device.type == "cpu" else copy_model(bench.dense, bench.mapped).to(bench.device)
 
     def _make_context(self, datasets: tuple[str, ...]) -> EvaluationContext:
         """What the evaluation reads beside the model; cells that lack the same datasets share it."""

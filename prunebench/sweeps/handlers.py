@@ -1,6 +1,7 @@
 """What a worker's two kinds of job share: the dense model, the device, and a clean slate before each cell."""
 
 import gc
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,14 @@ from torch import nn
 
 from prunebench.assets.manifest import check_asset
 from prunebench.config.load import Config, load_config
-from prunebench.config.schema import Kind
+from prunebench.config.schema import Kind, Weights
 from prunebench.engine.determinism import reset_global_state
 from prunebench.layout import MODEL, Sweep
+from prunebench.models.checkpoint import weight_bytes
 from prunebench.models.load import load_model
 from prunebench.results.provenance import provenance
 from prunebench.sweeps.device import claim_device
+from prunebench.sweeps.memory import available_bytes
 from prunebench.sweeps.worker import Handler, Say
 
 
@@ -26,6 +29,7 @@ class Bench:
 
     Attributes:
         dense: the dense model, on the CPU; cells work on copies.
+        mapped: it and they lie in files, not in memory.
         dtype: its parameters' type, by name.
         device: where the work is done.
     """
@@ -33,6 +37,7 @@ class Bench:
     config: Config
     sweep: Sweep
     dense: nn.Module
+    mapped: bool
     dtype: str
     device: torch.device
     say: Say
@@ -40,6 +45,13 @@ class Bench:
     def clear(self) -> None:
         """Undo what a method may have left behind, so that no cell's result depends on the cells before it."""
         reset_global_state(self.sweep.seed, self.config.threads)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()  # what is cached does not count as free
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    def failed_cost(self) -> dict[str, Any]:
+        """What a failed cell needed of the device since `clear`."""
+        return {"peak_device_bytes": peak_device_bytes(self.device)}
 
 
 def make_handler(setup: dict[str, Any], say: Say) -> tuple[Handler, dict[str, Any]]:
@@ -53,12 +65,13 @@ def make_handler(setup: dict[str, Any], say: Say) -> tuple[Handler, dict[str, An
     reset_global_state(sweep.seed, config.threads)
     device = claim_device(say)
     dtype = setup["dtype"] or getattr(config.protocol_spec.dtype, device.type)
-    started = time.perf_counter()
-    folder = Path(MODEL.format(model=sweep.model)).parent
+    started, folder = time.perf_counter(), Path(MODEL.format(model=sweep.model)).parent
     check_asset(folder)  # a flipped bit would load like any other and make numbers that are nobody's
-    dense = load_model(folder, dtype)
-    say(f"{sweep.model} loaded as {dtype} in {time.perf_counter() - started:.1f} s; computing on {device}")
-    bench = Bench(config, sweep, dense, dtype, device, say)
+    mapped = is_to_be_mapped(config.weights, folder, getattr(torch, dtype), config.limits.memory_gb)
+    dense = load_model(folder, dtype, mapped)
+    seconds, how = time.perf_counter() - started, ", mapped," if mapped else ""
+    say(f"{sweep.model} loaded as {dtype}{how} in {seconds:.1f} s; computing on {device}")
+    bench = Bench(config, sweep, dense, mapped, dtype, device, say)
     handler = _handler(bench, setup["work"])
     gc.collect()
     gc.freeze()  # what stays for good is not to be looked through again after every cell
@@ -77,10 +90,24 @@ def _handler(bench: Bench, work: Literal["prune"] | Kind) -> Handler:
     return EvaluateHandler(bench, work)
 
 
+def is_to_be_mapped(weights: Weights, folder: Path, dtype: torch.dtype, memory_gb: float | None) -> bool:
+    """Whether a model's weights are kept in files: where they do not fit into memory twice, as dense and as pruned."""
+    if weights != "auto" or sys.platform != "linux":
+        return weights == "mapped"
+    room = available_bytes() if memory_gb is None else min(available_bytes(), memory_gb * 1e9)
+    return 2 * weight_bytes(folder, dtype) > room
+
+
+def peak_device_bytes(device: torch.device) -> int:
+    """The most that was allocated since the peak was last reset; 0 on the CPU."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+
+
 class Meter:
     """Measures the seconds and the peak device bytes of a `with` block, into `cost`."""
 
     def __init__(self, device: torch.device) -> None:
+        self._device = device
         self._cuda = device if device.type == "cuda" else None
         self.cost: dict[str, float] = {}
 
@@ -92,8 +119,7 @@ class Meter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        peak = 0
         if self._cuda is not None:
             torch.cuda.synchronize(self._cuda)
-            peak = torch.cuda.max_memory_allocated(self._cuda)
-        self.cost = {"seconds": time.perf_counter() - self._started, "peak_device_bytes": peak}
+        seconds = time.perf_counter() - self._started
+        self.cost = {"seconds": seconds, "peak_device_bytes": peak_device_bytes(self._device)}

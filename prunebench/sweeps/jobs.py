@@ -255,7 +255,7 @@ def _cost(outcome: Outcome) -> Cost:
     reply = outcome.reply
     return Cost(
         seconds=reply.get("seconds", outcome.seconds),
-        peak_host_bytes=max(outcome.peak_host_bytes, reply.get("peak_host_bytes", 0)),
+        peak_host_bytes=outcome.peak_host_bytes,
         peak_device_bytes=reply.get("peak_device_bytes", 0),
     )
 

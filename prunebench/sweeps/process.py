@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from prunebench.sweeps.memory import held_bytes
+
 _POLL_SECONDS = 0.05
 _CHILDREN_EVERY = 1.0  # seconds; looking for a worker's children reads the whole process table
 
@@ -72,12 +74,12 @@ class WorkerProcess:
     def returncode(self) -> int:
         return self._process.wait()
 
-    def resident_bytes(self) -> int:
-        """Resident memory of the worker and its children; pages they share count once for each."""
+    def held_bytes(self) -> int:
+        """Memory that the worker and its children hold (see `held_bytes`); pages they share count once for each."""
         total = 0
         for process in self._members():
-            with suppress(psutil.Error):
-                total += process.memory_info().rss
+            with suppress(OSError, psutil.Error):
+                total += held_bytes(process.pid)
         return total
 
     def _members(self) -> list[psutil.Process]:

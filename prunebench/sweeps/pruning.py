@@ -49,7 +49,7 @@ class PruneHandler:
         with open_method(bench.sweep.method, bench.config.method_paths, policy) as method, Meter(bench.device) as meter:
             pruned = prune_cell(
                 bench.dense, method, target, self._calibration, bench.sweep.seed, bench.device, progress, self._facts,
-                self._recovery,
+                self._recovery, bench.mapped,
             )  # fmt: skip
         meter.cost["seconds"] += self._facts.seconds_saved
         patch = make_patch(bench.dense, pruned.model)
@@ -69,6 +69,10 @@ class PruneHandler:
     def intact(self) -> bool:
         """Whether the dense model is."""
         return fingerprint(self._bench.dense) == self._dense
+
+    def failed_cost(self) -> dict[str, Any]:
+        """See `Bench.failed_cost`."""
+        return self._bench.failed_cost()
 
 
 def _recovery_ids(bench: Bench) -> RecoveryIds | None:

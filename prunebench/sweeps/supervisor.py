@@ -29,7 +29,7 @@ _GB = 1e9
 
 @dataclass(frozen=True)
 class Limits:
-    """What one cell may take; None = no limit. Memory is the worker's resident set with its children's.
+    """What one cell may take; None = no limit. Memory is what the worker and its children hold, see `held_bytes`.
 
     `allocation` is the time that all cells of the job have together, where a batch system ends it.
     """
@@ -46,7 +46,7 @@ class Outcome:
     Attributes:
         reply: what the worker reported; empty if it did not live to.
         seconds: from handing the cell over to its end.
-        peak_host_bytes: highest resident memory seen from outside meanwhile.
+        peak_host_bytes: the most memory it was seen to hold, looked at every 50 ms.
     """
 
     status: Status
@@ -120,30 +120,31 @@ class Supervisor:
 
     def _refuse_a_limit_too_small_to_start(self, worker: WorkerProcess) -> None:
         limit = self._limits.memory_bytes
-        if limit is not None and worker.resident_bytes() > limit:
+        if limit is not None and worker.held_bytes() > limit:
             raise PrunebenchError(
                 f"the worker takes more than limits.memory_gb = {limit / _GB:g} before its first cell; "
                 "raise limits.memory_gb in the config"
             )
 
     def _run_cell(self, worker: WorkerProcess, cell: dict[str, Any]) -> Outcome:
-        since, started, peak = self._log.size(), time.perf_counter(), 0
+        since, started, peak = self._log.size(), time.perf_counter(), worker.held_bytes()
         worker.send(cell)
         while True:
             reply = worker.receive()
             seconds = time.perf_counter() - started
             if reply is not None:
-                return Outcome(reply["status"], reply.get("reason", ""), reply, seconds, peak)
+                reason = reply.get("reason", "") + _peak(reply["status"], reply, peak)
+                return Outcome(reply["status"], reason, reply, seconds, peak)
             if worker.died():
                 status, reason = judge_death(worker.returncode, self._log.last_line(since))
-                return Outcome(status, reason, {}, seconds, peak)
-            peak = max(peak, worker.resident_bytes())
+                return Outcome(status, reason + _peak(status, {}, peak), {}, seconds, peak)
+            peak = max(peak, worker.held_bytes())
             if (verdict := self._over_limit(seconds, peak)) is not None:
                 worker.kill()
                 return Outcome(*verdict, {}, seconds, peak)
             self._leave_the_rest_at_the_end()
 
-    def _over_limit(self, seconds: float, resident: int) -> tuple[Status, str] | None:
+    def _over_limit(self, seconds: float, held: int) -> tuple[Status, str] | None:
         if self._limits.seconds is not None and seconds > self._limits.seconds:
             return "timeout", f"took longer than limits.cell_minutes = {self._limits.seconds / 60:g}"
         allocation = self._limits.allocation
@@ -152,9 +153,9 @@ class Supervisor:
                 f"did not end within the {allocation.seconds / 60:.0f} minutes that Slurm gave its job, though it had "
                 f"{seconds / allocation.seconds:.0%} of them; raise limits.job_minutes and run `prunebench retry`"
             )
-        if self._limits.memory_bytes is not None and resident > self._limits.memory_bytes:
+        if self._limits.memory_bytes is not None and held > self._limits.memory_bytes:
             limit = self._limits.memory_bytes / _GB
-            return "oom", f"reached {resident / _GB:.2f} GB of memory, more than limits.memory_gb = {limit:g}"
+            return "oom", f"reached {held / _GB:.2f} GB of memory, more than limits.memory_gb = {limit:g}"
         return None
 
     def _leave_the_rest_at_the_end(self) -> None:
@@ -187,6 +188,13 @@ class Supervisor:
         if self._worker is not None:
             self._worker.kill()
             self._worker = None
+
+
+def _peak(status: Status, reply: dict[str, Any], host: int) -> str:
+    """What the reason of a cell that ran out of memory ends with: how far it got, on the device if it used one."""
+    device = reply.get("peak_device_bytes", 0)
+    what = f"{device / _GB:.1f} GB on the device" if device else f"{host / _GB:.1f} GB of memory"
+    return f"; peak {what}" if status == "oom" else ""
 
 
 def judge_death(returncode: int, last_line: str) -> tuple[Status, str]:

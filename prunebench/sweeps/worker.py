@@ -53,6 +53,9 @@ class Handler(Protocol):
     def intact(self) -> bool:
         """After a failure: whether what the cells share is still what it was."""
 
+    def failed_cost(self) -> dict[str, Any]:
+        """After a failure: what of its cost is known all the same."""
+
 
 def serve(make_handler: Callable[[dict[str, Any], Say], tuple[Handler, dict[str, Any]]], parent: int) -> None:
     """Answer the supervisor, process `parent`, until it goes away.
@@ -80,7 +83,6 @@ def say(text: str) -> None:
 
 def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
     gc.collect()
-    _reset_peak()
     started = time.perf_counter()
     try:
         result = _attempt(handler, cell, home)
@@ -95,10 +97,10 @@ def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
         # own checks, on a finished model, and what failed in a sandbox has spoilt only that.
         raised_here = status in ("error", "oom") and not isinstance(error, MethodFailure)
         spent = raised_here or not handler.intact()
-        reply: dict[str, Any] = {"status": status, "reason": reason, "spent": spent}
+        reply: dict[str, Any] = {"status": status, "reason": reason, "spent": spent, **handler.failed_cost()}
     else:
         reply = handler.keep(cell, result)
-    return {"seconds": time.perf_counter() - started, **reply, "peak_host_bytes": peak_resident_bytes()}
+    return {"seconds": time.perf_counter() - started, **reply}
 
 
 def _attempt(handler: Handler, cell: dict[str, Any], home: Path) -> Any:
@@ -126,21 +128,6 @@ def _log(text: bytes) -> None:
     # cannot be stored; a line of progress that is lost is not to fail a cell.
     with suppress(OSError):
         os.write(2, text)
-
-
-def peak_resident_bytes() -> int:
-    """The process's highest resident memory since `_reset_peak`; 0 where the system does not tell."""
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return 0
-
-
-def _reset_peak() -> None:
-    # Linux starts the peak anew when told so; elsewhere the supervisor's samples have to do.
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def _die_with(parent: int) -> None:

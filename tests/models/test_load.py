@@ -39,9 +39,10 @@ def test_the_model_is_the_saved_one_in_eval_mode_without_gradients(checkpoint, n
     assert not any(parameter.requires_grad for parameter in model.parameters())
 
 
+@pytest.mark.parametrize("mapped", [False, True])
 @pytest.mark.parametrize("dtype", ["bfloat16", torch.bfloat16])
-def test_weights_are_cast_to_the_dtype_asked_for(checkpoint, dtype):
-    model = load_model(checkpoint, dtype)
+def test_weights_are_cast_to_the_dtype_asked_for(checkpoint, dtype, mapped):
+    model = load_model(checkpoint, dtype, mapped)
     expected = tiny_model("llama").to(torch.bfloat16).state_dict()
     assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
     assert all(torch.equal(weight, expected[name]) for name, weight in model.state_dict().items())

@@ -58,7 +58,29 @@ def allocate_in_a_child() -> None:
 
 def spike() -> None:
     block = bytearray(b"1") * (300 << 20)
+    time.sleep(0.2)  # the supervisor looks every 50 ms
     del block
+
+
+def spike_and_raise() -> None:
+    spike()
+    raise MemoryError
+
+
+def map_a_file() -> None:
+    import mmap
+    import tempfile
+
+    with tempfile.TemporaryFile(dir="/var/tmp") as file:
+        file.truncate(400 << 20)
+        with mmap.mmap(file.fileno(), 0) as pages:
+            for start in range(0, len(pages), 4096):
+                pages[start] = 1
+            time.sleep(0.2)
+
+
+def fail_on_a_device() -> None:
+    raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
 def print_garbage() -> None:
@@ -117,6 +139,9 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "allocate": allocate,
     "allocate in a child": allocate_in_a_child,
     "spike": spike,
+    "spike and MemoryError": spike_and_raise,
+    "map a file": map_a_file,
+    "device": fail_on_a_device,
     "exit 3": lambda: os._exit(3),
     "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "abort": os.abort,
@@ -161,7 +186,8 @@ class Scripted:
     def attempt(self, cell: dict[str, Any]) -> Any:
         with self._count.open("a") as file:
             file.write(f"{os.getpid()} {cell['do']}\n")
-        self._spoiled = cell["do"] == "spoil"
+        self._action = cell["do"]
+        self._spoiled = self._action == "spoil"
         self._say(f"at work on {cell['do']}")
         ACTIONS[cell["do"]]()
         return cell["do"]
@@ -173,6 +199,9 @@ class Scripted:
 
     def intact(self) -> bool:
         return not self._spoiled
+
+    def failed_cost(self) -> dict[str, Any]:
+        return {"peak_device_bytes": 12_300_000_000} if self._action == "device" else {}
 
 
 def make_handler(setup: dict[str, Any], say: Say) -> tuple[Scripted, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Deliberately bad methods through the real pruning and evaluation: the bad cells say why, the others are fine."""
 
+import re
 import time
 
 import pytest
@@ -166,7 +167,9 @@ def test_exactly_the_bad_cells_are_marked_and_no_cell_is_computed_twice(project:
         assert record.status == status, f"{target}: {record.reason}"
         assert record.reason.startswith(beginning), target
         assert part in record.reason, target
+        assert record.cost.peak_host_bytes > 100e6, target
         assert "\n" not in record.reason
+    assert re.search(r"; peak \d\.\d GB of memory$", prune_record(project, "u24").reason)
     for target in TARGETS:
         assert prune_record(project, target).patch_sha256 == sha256_file(project.sweep("moody").patch(target))
     assert project.calls == TARGETS

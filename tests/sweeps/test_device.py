@@ -78,6 +78,5 @@ def test_without_a_gpu_the_cpu_is_taken() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_a_gpu_is_taken_where_there_is_one() -> None:
     assert claim_device(pytest.fail).type == "cuda"

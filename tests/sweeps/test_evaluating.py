@@ -21,7 +21,7 @@ from tests.sweeps.project import MODEL_NAME, Project
 def handler(project: Project, monkeypatch: pytest.MonkeyPatch) -> EvaluateHandler:
     monkeypatch.setattr(Bench, "clear", lambda self: None)  # this process has other tests to run
     dense = load_model(Path(MODEL.format(model=MODEL_NAME)).parent, "float32")
-    bench = Bench(load_config(project.config), project.sweep(), dense, "float32", torch.device("cpu"), print)
+    bench = Bench(load_config(project.config), project.sweep(), dense, False, "float32", torch.device("cpu"), print)
     return EvaluateHandler(bench, "perplexity")
 
 
@@ -37,7 +37,7 @@ def test_a_model_that_does_not_fit_is_out_of_memory(
     def full(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(prunebench.sweeps.evaluating.copy, "deepcopy", full)
+    monkeypatch.setattr(prunebench.sweeps.evaluating, "copy_model", full)
     with pytest.raises(type(error)) as caught:
         handler.attempt(CELL)
     assert judge(caught.value, ())[0] == "oom"

@@ -163,11 +163,24 @@ def test_a_cell_that_takes_too_much_memory_is_killed(bench: Bench, action: str) 
     assert good.status == "ok"
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells a process its own peak")
 def test_the_peak_is_of_the_cell_and_not_of_the_one_before(bench: Bench) -> None:
     spike, after = bench.run(["spike", "ok"])
-    assert spike.reply["peak_host_bytes"] > 300e6
-    assert after.reply["peak_host_bytes"] < 150e6
+    assert spike.peak_host_bytes > 300e6
+    assert after.peak_host_bytes < 150e6
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells pages of files apart")
+def test_pages_of_a_mapped_file_count_neither_for_the_peak_nor_for_the_limit(bench: Bench) -> None:
+    (outcome,) = bench.run(["map a file"], Limits(memory_bytes=300e6))
+    assert outcome.status == "ok"
+    assert 0 < outcome.peak_host_bytes < 150e6
+
+
+def test_the_reason_of_a_cell_without_memory_ends_with_its_peak(bench: Bench) -> None:
+    on_host, on_device = bench.run(["spike and MemoryError", "device"])
+    assert on_host.reason.endswith("; peak 0.3 GB of memory")
+    assert on_device.reason.endswith("; peak 12.3 GB on the device")
+    assert on_device.reply["peak_device_bytes"] == 12_300_000_000
 
 
 def test_a_forked_child_that_comes_back_does_not_answer(bench: Bench) -> None:
