@@ -105,6 +105,8 @@ class Project:
                         evaluated[cell.sweep.model, kind] = keys.evaluation_key(self.config, cell.sweep, kind, "")
                 by_kind = {kind: evaluated[cell.sweep.model, kind] for kind in cell.kinds}
                 _write_cell(cell, pruned[cell.sweep], by_kind)
+            for record in Path("results/cells").rglob("*.json"):
+                record.touch()  # as after a run: no evaluation is older than a patch of its sweep
 
     def _write_inputs(self, sweeps: set[Sweep]) -> None:
         config, protocol = self.config, self.config.protocol_spec
