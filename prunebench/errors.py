@@ -12,6 +12,10 @@ class ContractError(PrunebenchError):
     """A method broke its contract (wrong sparsity, NaN, touched other weights): status `rejected`."""
 
 
+class ScratchError(PrunebenchError):
+    """There is no room for mapped weights: trouble with the machine, not with a method."""
+
+
 class NotApplicable(PrunebenchError):
     """A method has nothing to work on in this model (a bias criterion without biases): status `na`."""
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import prunebench
-from prunebench.errors import MethodFailure, PrunebenchError
+from prunebench.errors import MethodFailure, PrunebenchError, ScratchError
 from prunebench.files import encodable, has_room, storage_error
 from prunebench.judgement import describe, judge
 from prunebench.sweeps.joblog import stamped
@@ -42,7 +42,7 @@ class Handler(Protocol):
     """What a kind of job does with a cell."""
 
     def attempt(self, cell: dict[str, Any]) -> Any:
-        """The part that is judged: whatever it raises becomes the cell's status (except `InfrastructureError`)."""
+        """The part that is judged: whatever it raises becomes the cell's status (except the machine's trouble)."""
 
     def keep(self, cell: dict[str, Any], result: Any) -> dict[str, Any]:
         """The part that is not: store the result of `attempt`, and return the reply to the supervisor.
@@ -86,7 +86,7 @@ def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
     started = time.perf_counter()
     try:
         result = _attempt(handler, cell, home)
-    except InfrastructureError:
+    except (InfrastructureError, ScratchError):
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: a method may raise anything
         _log_traceback(error)

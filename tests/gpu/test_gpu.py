@@ -25,7 +25,7 @@ IDS = random_ids(8, 64)
 _NEAR_TIES = 0.01
 
 ASKS_TOO_MUCH = """
-METHOD = {"title": "T", "family": "f", "patterns": ["unstructured"], "needs": ["input_sq_norm"]}
+METHOD = {"title": "T", "family": "f", "patterns": ["unstructured"], "group": "row", "needs": ["input_sq_norm"]}
 
 import torch
 

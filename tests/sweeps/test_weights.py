@@ -74,6 +74,15 @@ def test_shards_are_counted_and_mapped_by_their_index(tmp_path: Path, project: P
     assert all(torch.equal(tensor, expected[name]) for name, tensor in mapped.state_dict().items())
 
 
+def test_no_room_for_mapped_weights_fails_the_job_and_leaves_no_record(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(project.root / "absent"))
+    with pytest.raises(PrunebenchError, match=r"absent cannot take 0\.00 GB of mapped weights.*; the log is job\.log"):
+        project.prune("u50", weights="mapped")
+    assert not project.sweep().prune_record("u50").exists()
+
+
 @pytest.mark.parametrize("weights", ["auto", "mapped"])
 def test_a_checkpoint_that_is_damaged_is_named(project: Project, weights: str) -> None:
     (FOLDER / "model.safetensors").write_bytes(b"half a download")
