@@ -12,10 +12,6 @@ class ContractError(PrunebenchError):
     """A method broke its contract (wrong sparsity, NaN, touched other weights): status `rejected`."""
 
 
-class ScratchError(PrunebenchError):
-    """There is no room for mapped weights: trouble with the machine, not with a method."""
-
-
 class NotApplicable(PrunebenchError):
     """A method has nothing to work on in this model (a bias criterion without biases): status `na`."""
 
@@ -25,7 +21,7 @@ class DamagedFile(PrunebenchError):
 
 
 class StorageError(PrunebenchError):
-    """A file cannot be written: the disk is full, the folder is read-only."""
+    """A file cannot be written (the disk is full, the folder is read-only): trouble with the machine, not a method."""
 
 
 class MethodFailure(PrunebenchError):

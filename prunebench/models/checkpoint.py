@@ -33,7 +33,7 @@ def mapped_state(directory: Path, dtype: torch.dtype) -> dict[str, Tensor]:
     """The tensors by name as `dtype`: those that are stored so over their own file, the others over scratch files.
 
     Raises:
-        ScratchError: the scratch folder has no room for the ones that are cast.
+        StorageError: the scratch folder has no room for the ones that are cast.
         OSError, SafetensorError, ...: a file is missing or damaged.
     """
     return {name: _as(tensor, dtype) for name, tensor in _stored(directory)}

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prunebench.errors import ScratchError
+from prunebench.errors import StorageError
 
 
 def scratch_folder() -> Path:
@@ -27,7 +27,7 @@ def mapped_empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     """A tensor of zeros over a file of its own.
 
     Raises:
-        ScratchError: the scratch folder has no room for it. A write to a page that the disk has no room for would
+        StorageError: the scratch folder has no room for it. A write to a page that the disk has no room for would
             kill the process instead, so the room is taken here.
     """
     tensor = torch.empty(0, dtype=dtype)
@@ -40,7 +40,7 @@ def mapped_empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
             os.posix_fallocate(file.fileno(), 0, size)
             storage: Any = torch.UntypedStorage.from_file(f"/proc/self/fd/{file.fileno()}", shared=True, nbytes=size)
     except OSError as error:
-        raise ScratchError(
+        raise StorageError(
             f"{folder} cannot take {size / 1e9:.2f} GB of mapped weights ({error.strerror}); set TMPDIR to a folder on "
             "a disk with room for the model, or weights: memory in the config"
         ) from error

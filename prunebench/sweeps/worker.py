@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import prunebench
-from prunebench.errors import MethodFailure, PrunebenchError, ScratchError
+from prunebench.errors import MethodFailure, PrunebenchError, StorageError
 from prunebench.files import encodable, has_room, storage_error
 from prunebench.judgement import describe, judge
 from prunebench.sweeps.joblog import stamped
@@ -86,7 +86,7 @@ def _run(handler: Handler, cell: dict[str, Any], home: Path) -> dict[str, Any]:
     started = time.perf_counter()
     try:
         result = _attempt(handler, cell, home)
-    except (InfrastructureError, ScratchError):
+    except (InfrastructureError, StorageError):
         raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: a method may raise anything
         _log_traceback(error)
