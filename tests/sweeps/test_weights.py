@@ -86,5 +86,5 @@ def test_no_room_for_mapped_weights_fails_the_job_and_leaves_no_record(
 @pytest.mark.parametrize("weights", ["auto", "mapped"])
 def test_a_checkpoint_that_is_damaged_is_named(project: Project, weights: str) -> None:
     (FOLDER / "model.safetensors").write_bytes(b"half a download")
-    with pytest.raises(PrunebenchError, match=r"cannot be loaded.*; the log is job\.log"):
+    with pytest.raises(PrunebenchError, match=r"model\.safetensors has another sha256.*; the log is job\.log"):
         project.prune("u50", weights=weights)
