@@ -4,42 +4,25 @@ These functions run in the script's own process, which never imports torch: if e
 they are done at once, otherwise a worker computes the cells and this process writes their records.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from prunebench.config.grid import expand
-from prunebench.config.load import Config, load_config
 from prunebench.config.schema import Kind
-from prunebench.errors import DamagedFile, PrunebenchError
+from prunebench.errors import PrunebenchError
 from prunebench.files import sha256_file
 from prunebench.layout import Sweep
 from prunebench.plugins.header import parse_variant, read_header
 from prunebench.results.provenance import provenance
-from prunebench.results.records import (
-    CellId,
-    Cost,
-    EvaluationRecord,
-    PruneRecord,
-    Record,
-    load_record,
-    read_record,
-    save_record,
-)
-from prunebench.slurm.allocation import find_allocation
+from prunebench.results.records import EvaluationRecord, PruneRecord, load_record, save_record
 from prunebench.sweeps import keys
 from prunebench.sweeps.failure import save_failure_patch
-from prunebench.sweeps.joblog import JobLog
+from prunebench.sweeps.job import Job, Read, cost_of
 from prunebench.sweeps.merge import extended, may_extend, unmeasured
-from prunebench.sweeps.supervisor import Limits, Outcome, Supervisor
+from prunebench.sweeps.supervisor import Outcome
 from prunebench.worklock import alone
-
-# Told how each cell ended, with the provenance of whoever computed it.
-Keep = Callable[[str, Outcome, dict[str, Any]], None]
-# Reads a record; None if it is absent or damaged.
-Read = Callable[[Path, type[Record]], Record | None]
 
 
 def prune_sweep(config: Mapping[str, Any], sweep: str, targets: Sequence[str], log: Path) -> None:
@@ -57,7 +40,7 @@ def prune_sweep(config: Mapping[str, Any], sweep: str, targets: Sequence[str], l
         PrunebenchError: trouble that is not the method's (an input is missing, the model does not load, the
             disk is full); every cell finished before it is kept.
     """
-    job = _Job.start(config, sweep, log, "prune")
+    job = Job.start(config, sweep, log, "prune")
     wanted = {target: keys.prune_key(job.config, job.sweep, target) for target in targets}
     pending = [target for target in targets if not _pruned(job, target, wanted[target], load_record)]
     with alone([job.sweep.prune_record(target) for target in pending], job.log.line):
@@ -65,7 +48,7 @@ def prune_sweep(config: Mapping[str, Any], sweep: str, targets: Sequence[str], l
         _prune(job, wanted, [target for target in pending if not _pruned(job, target, wanted[target], job.read)])
 
 
-def _prune(job: "_Job", wanted: Mapping[str, dict[str, str]], pending: Sequence[str]) -> None:
+def _prune(job: Job, wanted: Mapping[str, dict[str, str]], pending: Sequence[str]) -> None:
     job.announce(pending, len(wanted))
 
     def keep(target: str, outcome: Outcome, made_by: dict[str, Any]) -> None:
@@ -78,7 +61,7 @@ def _prune(job: "_Job", wanted: Mapping[str, dict[str, str]], pending: Sequence[
             status=outcome.status,
             reason=outcome.reason,
             key=wanted[target],
-            cost=_cost(outcome),
+            cost=cost_of(outcome),
             provenance=made_by,
             sparsity=reply.get("sparsity"),
             patch_sha256=sha256_file(patch),
@@ -105,13 +88,13 @@ def evaluate_sweep(config: Mapping[str, Any], sweep: str, kind: Kind, targets: S
 
     Args and errors: as `prune_sweep`.
     """
-    job = _Job.start(config, sweep, log, kind)
+    job = Job.start(config, sweep, log, kind)
     todo = _Evaluation.of(job, kind, targets, load_record)
     with alone([job.sweep.evaluation_record(target, kind) for target in todo.pending], job.log.line):
         _evaluate(job, kind, _Evaluation.of(job, kind, targets, job.read) if todo.pending else todo)
 
 
-def _evaluate(job: "_Job", kind: Kind, todo: "_Evaluation") -> None:
+def _evaluate(job: Job, kind: Kind, todo: "_Evaluation") -> None:
     pruned, wanted = todo.pruned, todo.wanted
     job.announce(todo.pending, len(wanted))
 
@@ -122,7 +105,7 @@ def _evaluate(job: "_Job", kind: Kind, todo: "_Evaluation") -> None:
             status=outcome.status,
             reason=outcome.reason,
             key=wanted[target],
-            cost=_cost(outcome),
+            cost=cost_of(outcome),
             provenance=made_by,
             kind=kind,
             measurements=outcome.reply.get("measurements", []),
@@ -153,74 +136,6 @@ def _evaluate(job: "_Job", kind: Kind, todo: "_Evaluation") -> None:
 
 
 @dataclass(frozen=True)
-class _Job:
-    """One sweep and one kind of work on it."""
-
-    config: Config
-    mapping: Mapping[str, Any]
-    sweep: Sweep
-    work: str
-    log: JobLog
-
-    @classmethod
-    def start(cls, mapping: Mapping[str, Any], sweep: str, log: Path, work: str) -> "_Job":
-        return cls(load_config(mapping), mapping, Sweep.parse(sweep), work, JobLog(log))
-
-    def cell(self, target: str) -> CellId:
-        sweep = self.sweep
-        return CellId(model=sweep.model, method=sweep.method, target=target, seed=sweep.seed, protocol=sweep.protocol)
-
-    def read(self, path: Path, kind: type[Record]) -> Record | None:
-        """A record; None, and a line in the log, if it is damaged."""
-        try:
-            return read_record(path, kind)
-        except DamagedFile as error:
-            self.log.line(f"{error}; it is made again")
-            return None
-
-    def announce(self, pending: Sequence[str], total: int) -> None:
-        todo = ", ".join(pending) or "nothing to do"
-        self.log.line(
-            f"{datetime.now():%Y-%m-%d} {self.work} {self.sweep.path}: {total - len(pending)} of {total} cells are "
-            f"current; {todo}"
-        )
-
-    def refuse_if_changed(self, target: str, before: dict[str, str], now: dict[str, str]) -> None:
-        """A record must not say that its cell was made from what has been replaced since."""
-        if changed := [name for name in before if before[name] != now.get(name)]:
-            raise PrunebenchError(
-                f"{self.sweep.path}/{target} is not kept: its {' and '.join(changed)} changed while it was computed; "
-                "run snakemake again"
-            )
-
-    def tell(self, target: str, outcome: Outcome) -> None:
-        peak = _cost(outcome).peak_host_bytes / 1e9
-        reason = f" ({outcome.reason})" if outcome.reason else ""
-        cost = f", {outcome.seconds:.1f} s, {peak:.2f} GB" if peak else ""
-        self.log.line(f"{self.sweep.method} {target}: {outcome.status}{reason}{cost}")
-
-    def compute(self, cells: list[dict[str, Any]], dtype: str | None, keep: Keep) -> None:
-        """Let a worker compute the cells on the dense model in `dtype` (None = the protocol's for the device it
-        finds), keeping each as soon as it is done."""
-        limits = self.config.limits
-        setup = {"config": dict(self.mapping), "sweep": self.sweep.path, "work": self.work, "dtype": dtype}
-        supervisor = Supervisor(
-            setup,
-            self.log,
-            Limits(
-                None if limits.cell_minutes is None else limits.cell_minutes * 60,
-                None if limits.memory_gb is None else limits.memory_gb * 1e9,
-                find_allocation(),
-            ),
-            self.config.threads,
-        )
-        with supervisor:
-            for cell, outcome in zip(cells, supervisor.run(cells), strict=True):
-                self.tell(cell["target"], outcome)
-                keep(cell["target"], outcome, supervisor.ready["provenance"])
-
-
-@dataclass(frozen=True)
 class _Evaluation:
     """What one kind of evaluation of a sweep has, wants and lacks, by target."""
 
@@ -231,7 +146,7 @@ class _Evaluation:
     missing: Mapping[str, list[str]]
 
     @classmethod
-    def of(cls, job: _Job, kind: Kind, targets: Sequence[str], read: Read[EvaluationRecord]) -> "_Evaluation":
+    def of(cls, job: Job, kind: Kind, targets: Sequence[str], read: Read[EvaluationRecord]) -> "_Evaluation":
         pruned = {target: _prune_record(job.sweep, target) for target in targets}
         tasks = expand(job.config).tasks(job.sweep) if kind == "zeroshot" else {}
         wanted = {
@@ -241,7 +156,7 @@ class _Evaluation:
         present = {t: read(job.sweep.evaluation_record(t, kind), EvaluationRecord) for t in targets}
         return cls(pruned, tasks, wanted, present, {t: unmeasured(present[t], wanted[t]) for t in targets})
 
-    def key_now(self, job: _Job, kind: Kind, target: str) -> dict[str, str]:
+    def key_now(self, job: Job, kind: Kind, target: str) -> dict[str, str]:
         """The cell's key with the input files as they are at this moment."""
         patch, tasks = self.pruned[target].patch_sha256, self.tasks.get(target, ())
         return keys.evaluation_key(job.config, job.sweep, kind, patch, tasks)
@@ -251,16 +166,7 @@ class _Evaluation:
         return [target for target, datasets in self.missing.items() if datasets]
 
 
-def _cost(outcome: Outcome) -> Cost:
-    reply = outcome.reply
-    return Cost(
-        seconds=reply.get("seconds", outcome.seconds),
-        peak_host_bytes=outcome.peak_host_bytes,
-        peak_device_bytes=reply.get("peak_device_bytes", 0),
-    )
-
-
-def _pruned(job: _Job, target: str, key: dict[str, str], read: Read[PruneRecord]) -> bool:
+def _pruned(job: Job, target: str, key: dict[str, str], read: Read[PruneRecord]) -> bool:
     """Whether the cell's record is current and its patch the one it speaks of."""
     record = read(job.sweep.prune_record(target), PruneRecord)
     return record is not None and record.key == key and _is_file_with(job.sweep.patch(target), record.patch_sha256)
@@ -286,7 +192,7 @@ def _remove_unfinished(path: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _why_unreadable(job: _Job) -> str:
+def _why_unreadable(job: Job) -> str:
     """Why no worker needs to try this method: its file is no method at all. Empty if it is one."""
     try:
         read_header(job.config.method_files[parse_variant(job.sweep.method)[0]])
