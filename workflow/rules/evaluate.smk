@@ -30,6 +30,7 @@ for kind in RUN.evaluate:
             threads: RUN.threads
             resources:
                 device=1,
+                attempt=lambda wildcards, attempt: attempt,
                 runtime=minutes(kind, chunk),
                 mem_mb=memory(kind),
             params:
