@@ -74,12 +74,12 @@ class EvaluateHandler:
         return self._bench.failed_cost()
 
     def _pruned_model(self, patch: Path, sha256: str) -> nn.Module:
+        model = copy_model(self._bench.dense, self._bench.mapped)
         if not patch.is_file() or sha256_file(patch) != sha256:
             raise InfrastructureError(
                 f"{patch} is missing or not what its record says; run prunebench verify --fix, and snakemake to prune "
                 "this cell again"
             )
-        model = copy_model(self._bench.dense, self._bench.mapped)
         apply_patch(model, load_patch(patch))
         return place(model, self._bench.device, self._kind == "speed")  # of a streamed one, transfers would be timed
 
