@@ -1,5 +1,6 @@
 """Everything people look at, from the records there are: for a run at work, and for one that ended with failed jobs."""
 
+import os
 from pathlib import Path
 
 from prunebench.config.grid import expand
@@ -9,11 +10,13 @@ from prunebench.layout import METRICS, PROVENANCE
 from prunebench.reports.names import FIGURE_FOLDER, LEADERBOARD, TABLE_FOLDER, paper_names, report_names
 from prunebench.results.gather import gather, outcome
 
+_LONG_AGO = (86400.0, 86400.0)  # not 0, which some tools take for "unknown"
+
 
 def report_unfinished(config: Config) -> str:
     """Write metrics, tables, figures and pages; a cell without a record is there with status `error`.
 
-    The next run of Snakemake makes them again as soon as it has made what is missing.
+    To Snakemake the metrics look older than any record, so its next run collects again, whatever the config then is.
 
     Returns:
         How many cells ended how, and where the page is, as one line.
@@ -36,4 +39,6 @@ def report_unfinished(config: Config) -> str:
     for paper_page in paper_names(config.paper, config.paper_layout).page:
         assert config.paper is not None
         build_paper(config.paper, metrics, provenance, Path(paper_page))
+    for path in (metrics, provenance):
+        os.utime(path, _LONG_AGO)
     return f"{outcome(provenance)}; see {page}"

@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 _ANSWER_SECONDS = 30
+_ATTEMPTS = 3  # with more and more time, before what does not end is a cell's own fault
 _MARGIN = 0.05  # of the allocation, to write what there is to write before Slurm ends it
 _LEAST_MARGIN, _MOST_MARGIN = 10.0, 120.0
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """When it began and when it ends, in seconds since the epoch."""
+    """When it began and when it ends, in seconds since the epoch.
+
+    `last`: no later attempt will be given more time.
+    """
 
     start: float
     end: float
+    last: bool = True
 
     @property
     def seconds(self) -> float:
@@ -27,14 +32,14 @@ class Allocation:
         """When work has to stop, so that the job can still end by itself."""
         return self.end - min(max(_MARGIN * self.seconds, _LEAST_MARGIN), _MOST_MARGIN)
 
-    @property
-    def usable_seconds(self) -> float:
-        """From its begin to the last moment."""
-        return self.last_moment - self.start
 
+def find_allocation(attempt: int, most_minutes: int | None) -> Allocation | None:
+    """The allocation this process runs in; None outside of Slurm, or if there is no end, or Slurm does not tell.
 
-def find_allocation() -> Allocation | None:
-    """The allocation this process runs in; None outside of Slurm, or if there is no end, or Slurm does not tell."""
+    Args:
+        attempt: the number of the job's attempt; each is given twice the time of the one before.
+        most_minutes: that a job is ever given; None = no limit.
+    """
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:
         return None
@@ -44,4 +49,5 @@ def find_allocation() -> Allocation | None:
         start, end = (datetime.fromisoformat(moment).timestamp() for moment in told.strip().split("|"))
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    return Allocation(start, end)
+    at_most = most_minutes is not None and end - start >= most_minutes * 60
+    return Allocation(start, end, last=at_most or attempt >= _ATTEMPTS)

@@ -13,6 +13,7 @@ from prunebench.data.windows import load_windows
 from prunebench.evaluate.cell import EvaluationContext, evaluate_kind
 from prunebench.evaluate.perplexity import divergence
 from prunebench.evaluate.streaming import place
+from prunebench.files import sha256_file
 from prunebench.judgement import judge
 from prunebench.layout import MODEL, TASK
 from prunebench.models.load import load_tokenizer
@@ -28,8 +29,8 @@ from prunebench.sweeps.worker import InfrastructureError
 class EvaluateHandler:
     """Applies one patch after another to copies of the dense model and measures each.
 
-    A cell names its `patch` and the `datasets` to measure. The reply holds the `measurements` and the costs;
-    its seconds are those of the evaluation alone.
+    A cell names its `patch`, that one's `sha256` and the `datasets` to measure. The reply holds the `measurements`
+    and the costs; its seconds are those of the evaluation alone.
     """
 
     def __init__(self, bench: Bench, kind: Kind) -> None:
@@ -44,7 +45,7 @@ class EvaluateHandler:
         bench.clear()
         try:
             context = self._context(tuple(cell["datasets"]))
-            model = self._pruned_model(Path(cell["patch"]))
+            model = self._pruned_model(Path(cell["patch"]), cell["sha256"])
         except Exception as error:  # nothing of the method's runs in these lines
             if judge(error, ())[0] == "oom":
                 raise
@@ -72,8 +73,13 @@ class EvaluateHandler:
         """See `Bench.failed_cost`."""
         return self._bench.failed_cost()
 
-    def _pruned_model(self, patch: Path) -> nn.Module:
+    def _pruned_model(self, patch: Path, sha256: str) -> nn.Module:
         model = copy_model(self._bench.dense, self._bench.mapped)
+        if not patch.is_file() or sha256_file(patch) != sha256:
+            raise InfrastructureError(
+                f"{patch} is missing or not what its record says; run prunebench verify --fix, and snakemake to prune "
+                "this cell again"
+            )
         apply_patch(model, load_patch(patch))
         return place(model, self._bench.device, self._kind == "speed")  # of a streamed one, transfers would be timed
 

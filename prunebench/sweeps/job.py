@@ -29,11 +29,12 @@ class Job:
     sweep: Sweep
     work: str
     log: JobLog
+    attempt: int
 
     @classmethod
-    def start(cls, mapping: Mapping[str, Any], sweep: str, log: Path, work: str) -> "Job":
+    def start(cls, mapping: Mapping[str, Any], sweep: str, log: Path, work: str, attempt: int) -> "Job":
         """From what a script has; see `jobs.prune_sweep` for the arguments."""
-        return cls(load_config(mapping), mapping, Sweep.parse(sweep), work, JobLog(log))
+        return cls(load_config(mapping), mapping, Sweep.parse(sweep), work, JobLog(log), attempt)
 
     def cell(self, target: str) -> CellId:
         """Which cell a target is."""
@@ -82,7 +83,7 @@ class Job:
             Limits(
                 None if limits.cell_minutes is None else limits.cell_minutes * 60,
                 None if limits.memory_gb is None else limits.memory_gb * 1e9,
-                find_allocation(),
+                find_allocation(self.attempt, limits.job_minutes),
             ),
             self.config.threads,
         )

@@ -25,7 +25,7 @@ from prunebench.sweeps.supervisor import Outcome
 from prunebench.worklock import alone
 
 
-def prune_sweep(config: Mapping[str, Any], sweep: str, targets: Sequence[str], log: Path) -> None:
+def prune_sweep(config: Mapping[str, Any], sweep: str, targets: Sequence[str], log: Path, attempt: int = 1) -> None:
     """Make the patch and the prune record of each target that has no current ones.
 
     A method's failure is recorded, with a patch file that only says so.
@@ -35,12 +35,13 @@ def prune_sweep(config: Mapping[str, Any], sweep: str, targets: Sequence[str], l
         sweep: a sweep in its path form.
         targets: target tokens.
         log: appended to.
+        attempt: how often the job has been started, this time included.
 
     Raises:
         PrunebenchError: trouble that is not the method's (an input is missing, the model does not load, the
             disk is full); every cell finished before it is kept.
     """
-    job = Job.start(config, sweep, log, "prune")
+    job = Job.start(config, sweep, log, "prune", attempt)
     wanted = {target: keys.prune_key(job.config, job.sweep, target) for target in targets}
     pending = [target for target in targets if not _pruned(job, target, wanted[target], load_record)]
     with alone([job.sweep.prune_record(target) for target in pending], job.log.line):
@@ -80,7 +81,9 @@ def _prune(job: Job, wanted: Mapping[str, dict[str, str]], pending: Sequence[str
         job.compute([{"target": target} for target in pending], None, keep)
 
 
-def evaluate_sweep(config: Mapping[str, Any], sweep: str, kind: Kind, targets: Sequence[str], log: Path) -> None:
+def evaluate_sweep(
+    config: Mapping[str, Any], sweep: str, kind: Kind, targets: Sequence[str], log: Path, attempt: int = 1
+) -> None:
     """Make the record of one kind of evaluation of each target that has no current one.
 
     A record that lacks only some texts or tasks is extended by those. A cell that could not be pruned gets
@@ -88,7 +91,7 @@ def evaluate_sweep(config: Mapping[str, Any], sweep: str, kind: Kind, targets: S
 
     Args and errors: as `prune_sweep`.
     """
-    job = Job.start(config, sweep, log, kind)
+    job = Job.start(config, sweep, log, kind, attempt)
     todo = _Evaluation.of(job, kind, targets, load_record)
     with alone([job.sweep.evaluation_record(target, kind) for target in todo.pending], job.log.line):
         _evaluate(job, kind, _Evaluation.of(job, kind, targets, job.read) if todo.pending else todo)
@@ -122,14 +125,11 @@ def _evaluate(job: Job, kind: Kind, todo: "_Evaluation") -> None:
             job.tell(target, outcome)
             keep(target, outcome, pruned[target].provenance)
             continue
-        patch = job.sweep.patch(target)
-        if not _is_file_with(patch, pruned[target].patch_sha256):
-            raise PrunebenchError(
-                f"{patch} is missing or not what its record says; run prunebench verify --fix, and snakemake to prune "
-                "this cell again"
-            )
+        patch, sha256 = job.sweep.patch(target), pruned[target].patch_sha256
         dtype = pruned[target].provenance["dtype"]
-        cells.setdefault(dtype, []).append({"target": target, "patch": str(patch), "datasets": todo.missing[target]})
+        cells.setdefault(dtype, []).append(
+            {"target": target, "patch": str(patch), "sha256": sha256, "datasets": todo.missing[target]}
+        )
     # A patch fits the model in the dtype it was made in, whatever this machine would have chosen.
     for dtype, alike in cells.items():
         job.compute(alike, dtype, keep)

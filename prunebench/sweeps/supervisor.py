@@ -25,6 +25,7 @@ WORKER = (sys.executable, "-m", "prunebench.sweeps.worker")
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _GB = 1e9
+_BLAMED_SHARE = 0.5  # of an allocation: a cell that had less of it began too late to be judged
 
 
 @dataclass(frozen=True)
@@ -148,18 +149,20 @@ class Supervisor:
         if self._limits.seconds is not None and seconds > self._limits.seconds:
             return "timeout", f"took longer than limits.cell_minutes = {self._limits.seconds / 60:g}"
         allocation = self._limits.allocation
-        if allocation is not None and time.time() > allocation.last_moment and seconds > allocation.usable_seconds / 2:
-            return "timeout", (
-                f"did not end within the {allocation.seconds / 60:.0f} minutes that Slurm gave its job, though it had "
-                f"{seconds / allocation.seconds:.0%} of them; raise limits.job_minutes and run `prunebench retry`"
-            )
+        if allocation is not None and time.time() > allocation.last_moment and allocation.last:
+            share = seconds / allocation.seconds
+            if share > _BLAMED_SHARE:
+                return "timeout", (
+                    f"did not end within the {allocation.seconds / 60:.0f} minutes that Slurm gave its job, though it "
+                    f"had {share:.0%} of them; raise limits.job_minutes and run `prunebench retry`"
+                )
         if self._limits.memory_bytes is not None and held > self._limits.memory_bytes:
             limit = self._limits.memory_bytes / _GB
             return "oom", f"reached {held / _GB:.2f} GB of memory, more than limits.memory_gb = {limit:g}"
         return None
 
     def _leave_the_rest_at_the_end(self) -> None:
-        # A cell that began late is not to blame. The job's next attempt has its time for what is left.
+        # The job's next attempt has more time, and all of it for what is left.
         allocation = self._limits.allocation
         if allocation is not None and time.time() > allocation.last_moment:
             raise PrunebenchError(

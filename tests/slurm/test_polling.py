@@ -1,10 +1,14 @@
 import asyncio
+import sys
+import threading
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from prunebench.slurm.polling import GRACE_SECONDS, MENDED_VERSION, PatientQuery, wait_for_controller
+from prunebench.errors import PrunebenchError
+from prunebench.slurm.polling import GRACE_SECONDS, MENDED_VERSION, PatientQuery, mend_plugin, wait_for_controller
 from tests.workflow.project import ROOT
 
 
@@ -23,7 +27,8 @@ class Slurm:
         self.now, self.states = 1000.0, dict[str, str]()
         self.answers = True
         self.logger = Logger()
-        self.query = PatientQuery(self.ask, lambda: self.now)
+        self.reachable = False
+        self.query = PatientQuery(self.ask, lambda: self.reachable, lambda: self.now)
 
     async def ask(self, command: str, logger: Any) -> tuple[dict[str, str] | None, float | None]:
         return (self.states, 0.1) if self.answers else (None, None)
@@ -72,19 +77,99 @@ def test_a_job_that_comes_late_into_the_list_is_not_given_up() -> None:
     assert slurm.look() == {}  # missing anew, so its time begins anew
 
 
-@pytest.mark.parametrize("state", ["CANCELLED by 0", "CANCELLED by 1000"])
-def test_a_state_is_its_first_word(state: str) -> None:
+def test_while_slurm_is_silent_no_job_is_missing() -> None:
+    slurm = Slurm()
+    slurm.query.expect(["1"])
+    slurm.look()
+    slurm.answers = False
+    slurm.now += GRACE_SECONDS
+    slurm.look()
+    slurm.answers = True
+    slurm.now += 1
+    assert slurm.look() == {}  # a controller that has just come back may not know all its jobs yet
+
+
+@pytest.mark.parametrize(
+    ("state", "taken_for"),
+    [("CANCELLED by 0", "CANCELLED"), ("CANCELLED by 1000", "CANCELLED"), ("PREEMPTED", "FAILED")],
+)
+def test_a_state_is_one_that_the_plugin_knows(state: str, taken_for: str) -> None:
     slurm = Slurm()
     slurm.states = {"1": state}
-    assert slurm.look() == {"1": "CANCELLED"}
+    assert slurm.look() == {"1": taken_for}
+
+
+def test_a_query_that_cannot_work_ends_the_run_with_a_sentence() -> None:
+    slurm = Slurm()
+    slurm.answers, slurm.reachable = False, True
+    assert slurm.look() == {}
+    slurm.now += GRACE_SECONDS + 1
+    with pytest.raises(PrunebenchError, match=r"not to `squeue`.*slurm-status-command"):
+        slurm.look()
 
 
 def test_a_submission_waits_for_the_controller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prunebench.slurm.polling._PING_SECONDS", 0)
     answers, said = iter([False, False, True]), list[str]()
-    wait_for_controller(said.append, lambda: next(answers))
+    assert wait_for_controller(said.append, threading.Event(), lambda: next(answers))
     assert next(answers, None) is None
     assert len(said) == 1
+
+
+def test_a_run_that_is_cancelled_submits_no_more() -> None:
+    cancelled = threading.Event()
+    assert not wait_for_controller(lambda text: cancelled.set(), cancelled, lambda: False)
+
+
+def test_another_version_of_the_plugin_is_left_alone_and_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = SimpleNamespace(query_job_status=print)
+    monkeypatch.setitem(sys.modules, "snakemake_executor_plugin_slurm", plugin)
+    monkeypatch.setattr("prunebench.slurm.polling.version", lambda package: "2.9.0")
+    said: list[str] = []
+    mend_plugin(said.append)
+    assert plugin.query_job_status is print
+    assert "2.9.0 is not 2.8.0" in said[0]
+
+
+def test_the_wrapped_plugin_waits_submits_and_cancels(monkeypatch: pytest.MonkeyPatch) -> None:
+    import snakemake_executor_plugin_slurm as real
+
+    did: list[object] = []
+
+    class Executor:
+        logger = Logger()
+
+        async def check_active_jobs(self, active_jobs: list[Any]) -> Any:
+            did.append(await plugin.query_job_status("squeue", self.logger))
+            for job in active_jobs:
+                yield job
+
+        def run_job(self, job: Any) -> None:
+            did.append(job)
+
+        def cancel(self) -> None:
+            did.append("cancel")
+
+    async def silent(command: str, logger: Any) -> tuple[None, None]:
+        return None, None
+
+    assert {name for name in vars(Executor) if not name.startswith("_")} - {"logger"} <= set(dir(real.Executor))
+    plugin = SimpleNamespace(query_job_status=silent, Executor=Executor)
+    monkeypatch.setitem(sys.modules, "snakemake_executor_plugin_slurm", plugin)
+    monkeypatch.setattr("prunebench.slurm.polling.controller_answers", lambda: True)
+    mend_plugin(lambda text: pytest.fail(text))
+    mend_plugin(lambda text: pytest.fail(text))  # a second time changes nothing
+
+    async def look(jobs: list[Any]) -> list[Any]:
+        return [job async for job in executor.check_active_jobs(jobs)]
+
+    executor: Any = Executor()
+    job = SimpleNamespace(external_jobid="7")
+    assert asyncio.run(look([job])) == [job]
+    executor.run_job("first")
+    executor.cancel()
+    executor.run_job("second")
+    assert did == [({}, 0.0), "first", "cancel"]
 
 
 def test_the_plugin_of_the_lock_file_is_the_one_that_is_mended() -> None:
@@ -92,11 +177,3 @@ def test_the_plugin_of_the_lock_file_is_the_one_that_is_mended() -> None:
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     assert [line for line in lines if line.startswith(f"{package}==")] == [f"{package}=={MENDED_VERSION}"]
     assert version(package) == MENDED_VERSION
-
-
-def test_the_names_that_are_wrapped_exist() -> None:
-    import snakemake_executor_plugin_slurm as plugin
-
-    assert callable(plugin.query_job_status)
-    assert callable(plugin.Executor.check_active_jobs)
-    assert callable(plugin.Executor.run_job)

@@ -25,7 +25,7 @@ def handler(project: Project, monkeypatch: pytest.MonkeyPatch) -> EvaluateHandle
     return EvaluateHandler(bench, "perplexity")
 
 
-CELL: dict[str, Any] = {"target": "u50", "patch": "absent.safetensors", "datasets": ["text-a"]}
+CELL: dict[str, Any] = {"target": "u50", "patch": "absent.safetensors", "sha256": "", "datasets": ["text-a"]}
 
 
 @pytest.mark.parametrize(

@@ -294,14 +294,22 @@ def _descendants_since(before: set[int]) -> list[psutil.Process]:
     return found
 
 
-def allocation(begun: float, seconds: float) -> Limits:
-    """The limits of a job under Slurm whose allocation of `seconds` began that long ago; work may go on to its end."""
-    start = time.time() - begun
-    return Limits(allocation=Allocation(start, start + seconds + 10))  # 10: the margin at its end
+@pytest.fixture
+def allocated(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Limits]:
+    """Makes the limits of a job under Slurm whose allocation of some seconds began some seconds ago."""
+    monkeypatch.setattr("prunebench.slurm.allocation._LEAST_MARGIN", 0.1)
+
+    def limits(seconds: float, begun: float = 0.0, last: bool = True) -> Limits:
+        start = time.time() - begun
+        return Limits(allocation=Allocation(start, start + seconds, last))
+
+    return limits
 
 
-def test_a_cell_that_had_most_of_the_allocation_and_did_not_end_is_a_timeout(bench: Bench) -> None:
-    with Supervisor({"count": str(bench.count)}, bench.log, allocation(0, 4), command=COMMAND) as supervisor:
+def test_a_cell_that_had_most_of_the_last_allocation_and_did_not_end_is_a_timeout(
+    bench: Bench, allocated: Callable[..., Limits]
+) -> None:
+    with Supervisor({"count": str(bench.count)}, bench.log, allocated(6), command=COMMAND) as supervisor:
         outcomes = supervisor.run([{"do": "ok"}, {"do": "hang"}, {"do": "ok"}])
         assert next(outcomes).status == "ok"
         outcome = next(outcomes)
@@ -312,8 +320,12 @@ def test_a_cell_that_had_most_of_the_allocation_and_did_not_end_is_a_timeout(ben
     assert [action for _, action in bench.computed] == ["ok", "hang"]
 
 
-def test_a_cell_that_began_late_in_the_allocation_is_left_to_the_next_attempt(bench: Bench) -> None:
-    with Supervisor({"count": str(bench.count)}, bench.log, allocation(60, 65), command=COMMAND) as supervisor:
+@pytest.mark.parametrize(("begun", "last"), [(56, True), (0, False)], ids=["begun late", "more time to come"])
+def test_otherwise_it_is_left_to_the_next_attempt(
+    bench: Bench, allocated: Callable[..., Limits], begun: float, last: bool
+) -> None:
+    limits = allocated(begun + 4, begun, last)
+    with Supervisor({"count": str(bench.count)}, bench.log, limits, command=COMMAND) as supervisor:
         outcomes = supervisor.run([{"do": "hang"}])
         with pytest.raises(PrunebenchError, match="cells it has finished are kept"):
             next(outcomes)

@@ -91,7 +91,14 @@ def test_if_jobs_fail_for_good_there_is_a_leaderboard_of_the_rest_and_the_next_r
     assert "no record" in (project.root / "reports" / "leaderboard.html").read_text()
     assert list((project.root / "reports" / "tables").glob("tiny-llama-perplexity-*.tex"))
 
+    # A config without what failed has all it needs: its leaderboard is made, though there is nothing to compute.
+    project.config.update(models=["tiny-llama"])
     before = project.records()
+    assert "2 cells: 2 ok" in project.snakemake()
+    assert project.records() == before
+    assert set(statuses(project)) == {("tiny-llama", "dense"), ("tiny-llama", "magnitude")}
+    project.config.update(models=["tiny-llama", "tiny-opt"])
+
     elsewhere.write_bytes(folder.read_bytes())
     assert "4 cells: 4 ok" in project.snakemake()
     assert {path: digest for path, digest in project.records().items() if path in before} == before

@@ -27,7 +27,7 @@ onstart:
             f"{count} files are from the future, so the clock was set back; they now count as made today"
         )
     end_orphans(logger.warning)
-    mend_plugin()
+    mend_plugin(logger.warning)
 
 
 # A failed cell fails no job, so the run itself has to say that there are some.

@@ -8,4 +8,5 @@ from prunebench.sweeps.jobs import evaluate_sweep
 log = Path(snakemake.log[0])
 with job(str(log)):
     targets = [Path(record).parent.name for record in snakemake.output]
-    evaluate_sweep(snakemake.config, snakemake.wildcards.sweep, snakemake.params.kind, targets, log)
+    sweep, kind = snakemake.wildcards.sweep, snakemake.params.kind
+    evaluate_sweep(snakemake.config, sweep, kind, targets, log, snakemake.resources.attempt)

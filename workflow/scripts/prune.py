@@ -8,4 +8,4 @@ from prunebench.sweeps.jobs import prune_sweep
 log = Path(snakemake.log[0])
 with job(str(log)):
     targets = [Path(record).stem for record in snakemake.output.records]
-    prune_sweep(snakemake.config, snakemake.wildcards.sweep, targets, log)
+    prune_sweep(snakemake.config, snakemake.wildcards.sweep, targets, log, snakemake.resources.attempt)
