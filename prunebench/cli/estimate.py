@@ -26,11 +26,11 @@ def estimate(configfile: ConfigFile = DEFAULT_CONFIG, cores: Cores = None, gpu: 
     from prunebench.config.grid import expand
     from prunebench.cost.estimate import ASSETS, PRUNE
     from prunebench.cost.estimate import estimate as estimated
-    from prunebench.cost.rates import found_gpus
     from prunebench.cost.words import duration, one_line, size
+    from prunebench.hardware import count_gpus
 
     config = read_config(configfile)
-    gpus = None if gpu is None else max(len(found_gpus()), 1) if gpu else 0
+    gpus = None if gpu is None else max(count_gpus(), 1) if gpu else 0
     found = estimated(config, expand(config), cores or os.cpu_count() or 1, gpus)
 
     works = [PRUNE, *config.evaluate, ASSETS]
@@ -48,5 +48,7 @@ def estimate(configfile: ConfigFile = DEFAULT_CONFIG, cores: Cores = None, gpu: 
     if found.data.stored:
         console.print(f"\ntexts and tasks: {duration(found.data.seconds)}, {size(found.data.stored)}")
     if found.job_seconds:
-        console.print(f"\nall jobs, one after another: {duration(found.job_seconds)}")
+        console.print(
+            f"\nall jobs, one after another: {'at least ' if found.unknown else ''}{duration(found.job_seconds)}"
+        )
     console.print(one_line(found), soft_wrap=True)

@@ -10,6 +10,7 @@ from prunebench.config.strict import Strict
 from prunebench.targets import Target
 
 Kind = Literal["perplexity", "zeroshot", "generation", "speed", "internals"]
+JobWork = Literal["prune"] | Kind  # what a job does with its cells
 Weights = Literal["auto", "memory", "mapped"]
 
 
@@ -40,8 +41,7 @@ Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_list), Field(min_length=
 class Limits(Strict):
     """What one cell may take before it becomes a `timeout` or `oom` record; None = no limit.
 
-    `job_minutes` is what a cluster is asked to give a job, twice as much at each further attempt; None = what the
-    estimate of its cost says.
+    `job_minutes` is the most that a cluster is asked to give a job, such as what a partition allows.
     """
 
     cell_minutes: Annotated[float | None, Field(gt=0)] = 60
@@ -90,8 +90,8 @@ class Settings(Strict):
         share_allocation: on a cluster, prune a sweep and evaluate it in one allocation instead of one each.
         threads: CPU threads of one job.
         weights: where models lie on the host: `memory`, `mapped` (in files that the kernel pages in, so that memory
-            does not grow with depth), or `auto`, which is mapped where the model does not fit twice. No number depends
-            on it.
+            does not grow with depth), or `auto`, which is mapped where the copies that a job holds do not fit. No
+            number depends on it.
         keep_patches: keep what was pruned, so that a new evaluation need not prune again.
         method_paths: folders searched for methods.
         registry: the registry files.

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from prunebench.config.load import Config, needed_texts
 from prunebench.config.registry import TrainSource
-from prunebench.cost.cells import BYTES
 from prunebench.cost.jobs import Costs
 from prunebench.cost.rates import cpu_rates
-from prunebench.cost.work import forward
+from prunebench.cost.work import BYTES, forward
 from prunebench.layout import CALIBRATION, MODEL, TASK, TEXT, WINDOWS
 
 # Measured 2026-11 on 2 cores: an index nearby, the texts and tasks of the default run.

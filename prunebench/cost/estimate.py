@@ -1,17 +1,22 @@
 """What a run will take before it is run: cells to compute, hours, GPU-hours, disk."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Literal
 
 from prunebench.config.grid import Grid
 from prunebench.config.load import Config
+from prunebench.config.schema import JobWork
 from prunebench.cost.assets import Cost, data_cost, model_cost
 from prunebench.cost.jobs import Costs
 from prunebench.cost.pending import Todo, todos
 from prunebench.errors import PrunebenchError
+from prunebench.hardware import gpu_name
 
-PRUNE, ASSETS = "prune", "assets"
+PRUNE: Literal["prune"] = "prune"
+ASSETS = "assets"
 
 _RECORD_BYTES = 8_000
 # Of a whole run, one after another: Snakemake's start and DAG, then metrics, tables, figures and the page.
@@ -47,6 +52,7 @@ class Estimate:
         known: seconds of the jobs' that are from earlier records of the same model and method.
         wall: seconds from start to end.
         cores, gpus: what they run on; no GPUs: the jobs compute on CPUs.
+        gpu, gpu_is_here: the name of what counts as one, empty if nothing tells it; whether this machine has it.
     """
 
     models: Mapping[str, ModelEstimate]
@@ -56,6 +62,8 @@ class Estimate:
     wall: float
     cores: int
     gpus: int
+    gpu: str
+    gpu_is_here: bool
 
     @property
     def pending(self) -> int:
@@ -93,7 +101,7 @@ def estimate(config: Config, grid: Grid, cores: int, gpus: int | None = None) ->
 
     Args:
         cores: that jobs may take together; as many run side by side as fit by the config's `threads`.
-        gpus: how many GPUs they compute on; 0 = on CPUs; None = those that nvidia-smi finds here.
+        gpus: how many GPUs they compute on; 0 = on CPUs; None = those that are here.
     """
     costs = Costs(config, gpus)
     models = {model: ModelEstimate() for model in config.models}
@@ -106,17 +114,20 @@ def estimate(config: Config, grid: Grid, cores: int, gpus: int | None = None) ->
         if not cells or model.unknown:
             continue
         try:
-            jobs = list(_jobs(costs, cells, grid.cells_per_job))
+            chunks = [_jobs(costs, chunk) for chunk in _chunks(cells, grid.cells_per_job)]
             pruned = [costs.patch(sweep.model, sweep.method, todo.cell.target) for todo in cells if todo.prune]
         except PrunebenchError as error:
             model.unknown = str(error)
             continue
-        for work, seconds, from_records in jobs:
-            model.seconds[work] = model.seconds.get(work, 0.0) + seconds
-            known += from_records
-        # Evaluations wait for the pruning, not for each other.
-        evaluations = [seconds for work, seconds, _ in jobs if work != PRUNE]
-        longest = max(longest, sum(s for work, s, _ in jobs if work == PRUNE) + max(evaluations, default=0.0))
+        for chunk in chunks:
+            times: defaultdict[str, float] = defaultdict(float)
+            for work, seconds, from_records in chunk:
+                times[work] += seconds
+                model.seconds[work] = model.seconds.get(work, 0.0) + seconds
+                known += from_records
+            # Evaluations wait for the pruning, and for each other only where they share its allocation.
+            pruning, evaluations = times.pop(PRUNE, 0.0), [*times.values(), 0.0]
+            longest = max(longest, pruning + (sum if config.share_allocation else max)(evaluations))
         patches.append(sum(pruned))
         model.stored += _RECORD_BYTES * sum(todo.prune + len(todo.evaluate) for todo in cells)
         model.stored += patches[-1] if config.keep_patches else 0.0
@@ -133,22 +144,25 @@ def estimate(config: Config, grid: Grid, cores: int, gpus: int | None = None) ->
     serial = _RUN_SECONDS + _RUN_SECONDS_PER_CELL * pending if pending else 0.0
     wall = max(total / width, on_gpus, longest) + serial
     temporary = 0.0 if config.keep_patches else sum(sorted(patches)[-width:])
-    return Estimate(models, data, temporary, known, wall, cores, costs.gpus)
+    return Estimate(models, data, temporary, known, wall, cores, costs.gpus, costs.gpu, bool(costs.gpus and gpu_name()))
 
 
 def _cell_seconds(models: Mapping[str, ModelEstimate]) -> float:
     return sum(s for model in models.values() for work, s in model.seconds.items() if work != ASSETS)
 
 
-def _jobs(costs: Costs, cells: list[Todo], per_job: int) -> Iterator[tuple[str, float, float]]:
-    """Of each job of a sweep: its work, its seconds, and those of them from earlier records."""
+def _chunks(cells: list[Todo], per_job: int) -> list[list[Todo]]:
     step = per_job or len(cells)
-    for start in range(0, len(cells), step):
-        jobs: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-        for todo in cells[start : start + step]:
-            if todo.prune:
-                jobs.setdefault((PRUNE, ()), []).append(todo.cell.target)
-            for kind, datasets in todo.evaluate.items() if todo.works else ():
-                jobs.setdefault((kind, datasets), []).append(todo.cell.target)
-        for (work, datasets), targets in jobs.items():
-            yield work, *costs.job_cost(cells[0].cell.sweep, work, targets, datasets)
+    return [cells[start : start + step] for start in range(0, len(cells), step)]
+
+
+def _jobs(costs: Costs, chunk: list[Todo]) -> list[tuple[JobWork, float, float]]:
+    """The jobs for some cells of a sweep: work, seconds, and those of them that are from earlier records."""
+    jobs: dict[tuple[JobWork, tuple[str, ...]], list[str]] = {}
+    for todo in chunk:
+        if todo.prune:
+            jobs.setdefault((PRUNE, ()), []).append(todo.cell.target)
+        for kind, datasets in todo.evaluate.items() if todo.works else ():
+            jobs.setdefault((kind, datasets), []).append(todo.cell.target)
+    sweep = chunk[0].cell.sweep
+    return [(work, *costs.job_cost(sweep, work, targets, only)) for (work, only), targets in jobs.items()]

@@ -1,14 +1,14 @@
 """The work of one kind of evaluation of one cell, and how many windows and items there are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from prunebench.config.load import Config
 from prunebench.config.protocols import Protocol
 from prunebench.config.schema import Kind
 from prunebench.config.shape import Shape
-from prunebench.cost.work import NOTHING, Work, forward
+from prunebench.cost.work import CellWork, Work, forward
+from prunebench.evaluate.packing import pack_tokens
 from prunebench.layout import WINDOWS
 
 Counts = Mapping[str, int]  # windows of each text, items of each task
@@ -17,35 +17,28 @@ Counts = Mapping[str, int]  # windows of each text, items of each task
 _TEXT_TOKENS = 300_000
 _ITEMS, _ITEM_TOKENS = 2000, 80
 
-_PACK = 192  # tokens that zero-shot items are read in together on a CPU, as in evaluate.packed_lm
 _SCORED = 0.5  # of an item's tokens that the head is applied to
 _ITEM_SECONDS = 7e-3  # of the harness: the prompt of an item filled in, tokenised, scored (measured 2026-11)
 _CONTEXT_SECONDS = 1.0  # of lm-eval's import and its tasks, once a job (measured 2026-11)
 _PROMPT_TOKENS = 4  # of the text that is continued
 
 
-@dataclass(frozen=True)
-class EvaluateWork:
-    """Of one cell: what its record counts, the copy of the model with its patch, and what a job does once."""
-
-    own: Work
-    around: Work
-    once: Work
-
-
 def evaluate_work(
-    kind: Kind, shape: Shape, protocol: Protocol, counts: Counts, tokens: Mapping[str, int], stored: float
-) -> EvaluateWork:
+    kind: Kind, shape: Shape, protocol: Protocol, counts: Counts, tokens: Mapping[str, int], stored: float, device: str
+) -> CellWork:
     """Of one cell of a dense or masked model; structured ones have less to do, which is left out.
 
     Args:
         counts: windows or items of the datasets that are measured.
         tokens: of an item, by task.
         stored: bytes of the patch.
+        device: `cpu` or `cuda`.
     """
     around = Work(elements=3.0 * shape.parameters, stored=stored)
-    once = Work(seconds=_CONTEXT_SECONDS) if kind == "zeroshot" else NOTHING
-    return EvaluateWork(_OWN[kind](shape, protocol, counts, tokens), around, once)
+    if kind == "zeroshot":
+        own = _zeroshot(shape, protocol, counts, tokens, pack_tokens(device))
+        return CellWork(own, around, once=Work(seconds=_CONTEXT_SECONDS))
+    return CellWork(_OWN[kind](shape, protocol, counts), around)
 
 
 def dataset_counts(config: Config, kind: Kind, shape: Shape, model: str, only: tuple[str, ...] = ()) -> Counts:
@@ -78,24 +71,25 @@ def _windows(config: Config, shape: Shape, model: str, text: str) -> int:
     return min(found, settings.max_windows or found)
 
 
-def _perplexity(shape: Shape, protocol: Protocol, counts: Counts, tokens: Mapping[str, int]) -> Work:
+def _perplexity(shape: Shape, protocol: Protocol, counts: Counts) -> Work:
     length = min(protocol.perplexity.window, shape.positions)
     return forward(shape, sum(counts.values()), length, logits=length)
 
 
-def _zeroshot(shape: Shape, protocol: Protocol, counts: Counts, tokens: Mapping[str, int]) -> Work:
+def _zeroshot(shape: Shape, protocol: Protocol, counts: Counts, tokens: Mapping[str, int], most: int) -> Work:
     shots = 1 + protocol.zeroshot.num_fewshot
     read = sum(count * tokens.get(task, _ITEM_TOKENS) * shots for task, count in counts.items())
-    packs = forward(shape, read / _PACK, _PACK, logits=_PACK * _SCORED / shots)
+    pack = max(min(most, read), 1)
+    packs = forward(shape, read / pack, pack, logits=pack * _SCORED / shots)
     return packs + Work(seconds=_ITEM_SECONDS * sum(counts.values()))
 
 
-def _generation(shape: Shape, protocol: Protocol, counts: Counts, tokens: Mapping[str, int]) -> Work:
+def _generation(shape: Shape, protocol: Protocol, counts: Counts) -> Work:
     steps = protocol.generation.max_new_tokens
     return forward(shape, steps, _PROMPT_TOKENS + steps / 2, logits=_PROMPT_TOKENS + steps / 2)
 
 
-def _speed(shape: Shape, protocol: Protocol, counts: Counts, tokens: Mapping[str, int]) -> Work:
+def _speed(shape: Shape, protocol: Protocol, counts: Counts) -> Work:
     settings = protocol.speed
     new = min(settings.new_tokens, shape.positions // 2)
     prompt = forward(shape, 1, min(settings.prompt_tokens, shape.positions - new), logits=1)
@@ -103,7 +97,7 @@ def _speed(shape: Shape, protocol: Protocol, counts: Counts, tokens: Mapping[str
     return (prompt + forward(shape, new, 1, logits=1)) * (2 * settings.repetitions + 2) + prompt * 2
 
 
-def _internals(shape: Shape, protocol: Protocol, counts: Counts, tokens: Mapping[str, int]) -> Work:
+def _internals(shape: Shape, protocol: Protocol, counts: Counts) -> Work:
     settings, calibration = protocol.internals, protocol.calibration
     rows = min(calibration.seqlen, shape.positions)
     small, large = sorted((shape.hidden, shape.ffn))
@@ -120,7 +114,6 @@ _PAIR = 25  # elementwise passes over what two heads attend to
 
 _OWN = {
     "perplexity": _perplexity,
-    "zeroshot": _zeroshot,
     "generation": _generation,
     "speed": _speed,
     "internals": _internals,

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from prunebench.config.schema import JobWork
 from prunebench.errors import PrunebenchError
 from prunebench.layout import EVALUATION_RECORD, PRUNE_RECORD, Sweep
 from prunebench.plugins.header import parse_variant
@@ -23,14 +25,13 @@ class Past:
     """What a record says of its cost.
 
     Attributes:
-        work: `prune` or the kind of evaluation.
         counts: windows or items of each dataset, where there are any.
     """
 
     sweep: Sweep
     target: str
     pattern: str
-    work: str
+    work: JobWork
     seconds: float
     device: str
     dtype: str
@@ -73,13 +74,13 @@ class History:
     def __init__(self, modelled: Callable[[Past], float], device: str) -> None:
         self._modelled = modelled
         self._device = device
-        self.correction: Callable[[str, str, str, str], Correction] = cache(self._correction)
-        self.pace: Callable[[str], float] = cache(self._pace)
+        self.correction: Callable[[str, str, str, JobWork], Correction] = cache(self._correction)
+        self.pace: Callable[[JobWork], float] = cache(self._pace)
         self._folders = cache(self._list_folders)
         self._of_method = cache(self._read_method)
         self._of_model = cache(self._read_model)
 
-    def _correction(self, model: str, method: str, target: str, work: str) -> Correction:
+    def _correction(self, model: str, method: str, target: str, work: JobWork) -> Correction:
         """From the nearest records: of the same cell with any seed and protocol, of the method's other targets of the
         pattern, of its other variants and patterns, of the model's other methods (evaluations only), of anything."""
         own = self._of_method(model, method, work)
@@ -94,17 +95,17 @@ class History:
             return Correction(median(seen.seconds / seen.modelled for seen in nearest), known=True)
         return Correction(self.pace(work), known=False)
 
-    def _pace(self, work: str) -> float:
+    def _pace(self, work: JobWork) -> float:
         every = self._read([folder for folders in self._folders(work).values() for folder in folders], work)
         if not every:
             return 1.0
         pace = sum(seen.seconds for seen in every) / sum(seen.modelled for seen in every)
         return min(max(pace, _TRUSTED[0]), _TRUSTED[1])
 
-    def _read_method(self, model: str, method: str, work: str) -> list[_Seen]:
+    def _read_method(self, model: str, method: str, work: JobWork) -> list[_Seen]:
         return self._read(self._folders(work).get((model, method), []), work)
 
-    def _read_model(self, model: str, work: str, name: str) -> list[_Seen]:
+    def _read_model(self, model: str, work: JobWork, name: str) -> list[_Seen]:
         """Of all methods, or of all variants of one."""
         folders = [
             folder
@@ -114,15 +115,17 @@ class History:
         ]
         return self._read(folders, work)
 
-    def _list_folders(self, work: str) -> dict[tuple[str, str], list[Path]]:
+    def _list_folders(self, work: JobWork) -> dict[tuple[str, str], list[Path]]:
         """The folders that hold the sweeps' records, by model and method."""
         pattern = PRUNE_RECORD if work == "prune" else EVALUATION_RECORD
         folders: dict[tuple[str, str], list[Path]] = {}
         for folder in sorted(Path().glob(pattern.partition("{target}")[0].format(sweep="*/*/*"))):
-            folders.setdefault((folder.parent.name, folder.name), []).append(folder)
+            with suppress(PrunebenchError):  # a folder that somebody put aside is no method's
+                parse_variant(folder.name)
+                folders.setdefault((folder.parent.name, folder.name), []).append(folder)
         return folders
 
-    def _read(self, folders: list[Path], work: str) -> list[_Seen]:
+    def _read(self, folders: list[Path], work: JobWork) -> list[_Seen]:
         """Some of the records in these folders: all of the few that a method has, a sample of thousands."""
         files = "seed*/*.json" if work == "prune" else f"seed*/*/{work}.json"
         paths = [path for folder in _spread(folders) for path in _spread(sorted(folder.glob(files)))]
@@ -138,7 +141,7 @@ def _spread(paths: list[Path]) -> list[Path]:
     return paths[:: -(-len(paths) // _ENOUGH) or 1]
 
 
-def read_past(path: Path, work: str) -> Past | None:
+def read_past(path: Path, work: JobWork) -> Past | None:
     """A record's cost; None if it failed, took no time or cannot be read."""
     record = peek(path)
     try:
@@ -159,6 +162,13 @@ def read_past(path: Path, work: str) -> Past | None:
         )
     except (KeyError, TypeError, PrunebenchError):
         return None
+
+
+def newest_gpu() -> str:
+    """The name of the GPU that pruned last, by the records' times; empty if none did."""
+    paths = Path().glob(PRUNE_RECORD.format(sweep="*/*/*/seed*", target="*"))
+    newest = sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return next((past.gpu for path in newest if (past := read_past(path, "prune")) and past.gpu), "")
 
 
 def peek(path: Path) -> dict[str, Any] | None:

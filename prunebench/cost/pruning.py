@@ -1,12 +1,11 @@
 """The work of pruning one cell, by the kind of method and what it needs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import log10
 
 from prunebench.config.shape import Shape
 from prunebench.cost.usage import Usage
-from prunebench.cost.work import NOTHING, Work, backward, forward, grams, through_blocks
+from prunebench.cost.work import NOTHING, CellWork, Work, backward, forward, grams, through_blocks
 from prunebench.plugins.variants import Recovery
 from prunebench.sweeps.keys import VALIDATION_ROWS
 from prunebench.targets import Target
@@ -26,22 +25,7 @@ _SANDBOX_SECONDS = 5.0  # a process of its own, with torch, for each cell
 _SANDBOX_COPIES = 3  # of fp32 weights, through files
 
 
-@dataclass(frozen=True)
-class PruneWork:
-    """Of one cell.
-
-    Attributes:
-        shared: found out about the dense model once per job, and part of every cell's recorded seconds.
-        own: the rest of what is recorded.
-        around: what is not: comparing, storing the patch.
-    """
-
-    shared: Work
-    own: Work
-    around: Work
-
-
-def prune_work(usage: Usage, shape: Shape, target: Target, samples: int, tokens: int, dtype_bytes: int) -> PruneWork:
+def prune_work(usage: Usage, shape: Shape, target: Target, samples: int, tokens: int, dtype_bytes: int) -> CellWork:
     """Of one cell.
 
     Args:
@@ -58,7 +42,7 @@ def prune_work(usage: Usage, shape: Shape, target: Target, samples: int, tokens:
     if usage.sandboxed:
         own += Work(stored=4.0 * _SANDBOX_COPIES * shape.weights, seconds=_SANDBOX_SECONDS)
     size = patch_bytes(usage, shape, target, dtype_bytes)
-    return PruneWork(shared, own, Work(elements=_COMPARE * shape.parameters, stored=size))
+    return CellWork(own, Work(elements=_COMPARE * shape.parameters, stored=size), shared)
 
 
 def patch_bytes(usage: Usage, shape: Shape, target: Target, dtype_bytes: int) -> float:

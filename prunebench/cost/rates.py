@@ -1,13 +1,9 @@
 """What a machine does per second. All the figures that estimates rest on, with where they are from."""
 
-import functools
-import shutil
-import subprocess
 from dataclasses import dataclass
 
-from prunebench.cost.work import Work
-
-_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+from prunebench.cost.work import BYTES, Work
+from prunebench.hardware import multiplies_bfloat16
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class Rates:
 
 # One thread of an AMD EPYC (AVX-512 with bfloat16) of a machine with 2 cores, measured 2026-11 on the layers of
 # SmolLM2-135M; benchmarks/rates.py measures them anew. More threads are taken to share all but launches, memory, disk.
-_CPU_PRODUCTS = {"bfloat16": 240e9, "float32": 92e9, "float16": 92e9}
+_CPU_PRODUCTS, _CPU_BFLOAT16_PRODUCTS = 92e9, 240e9
 _CPU_SINGLE = 110e9  # X^T X, fp32
 _CPU_DOUBLE = 60e9
 _CPU_DECOMPOSITIONS = 45e9  # Cholesky and triangular solve fp32, eigh fp64 as 9 n^3
@@ -74,13 +70,14 @@ _DISK = 5e8  # bytes/s written, hashed and read back
 
 def cpu_rates(dtype: str, threads: int) -> Rates:
     """Of so many threads."""
+    bfloat16 = dtype == "bfloat16" and multiplies_bfloat16()  # without the instructions it is cast
     return Rates(
-        products=_CPU_PRODUCTS.get(dtype, _CPU_PRODUCTS["float32"]) * threads,
+        products=(_CPU_BFLOAT16_PRODUCTS if bfloat16 else _CPU_PRODUCTS) * threads,
         single=_CPU_SINGLE * threads,
         double=_CPU_DOUBLE * threads,
         decompositions=_CPU_DECOMPOSITIONS * threads,
         launch=_CPU_LAUNCH,
-        reads=_CPU_MEMORY / _BYTES.get(dtype, 4),
+        reads=_CPU_MEMORY / BYTES.get(dtype, 4),
         elements=_CPU_ELEMENTS * threads,
         selected=_CPU_SELECTED * threads,
         stored=_DISK,
@@ -98,21 +95,8 @@ def gpu_rates(dtype: str, name: str) -> Rates:
         double=double * _GPU_SHARE,
         decompositions=single * _GPU_DECOMPOSITIONS,
         launch=_GPU_LAUNCH,
-        reads=bandwidth / _BYTES.get(dtype, 4),
+        reads=bandwidth / BYTES.get(dtype, 4),
         elements=bandwidth / 8,  # an fp32 number is read and written
         selected=bandwidth / 400,  # a sort goes over the numbers some fifty times
         stored=_DISK,
     )
-
-
-@functools.cache
-def found_gpus() -> tuple[str, ...]:
-    """The names of this machine's GPUs as nvidia-smi lists them; none where there is no nvidia-smi."""
-    if shutil.which("nvidia-smi") is None:
-        return ()
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    return tuple(filter(None, map(str.strip, result.stdout.splitlines()))) if result.returncode == 0 else ()

@@ -25,6 +25,8 @@ _NAMES = {
 }
 _UNGATED = ("opt", "gpt2", "gpt_neox", "phi")
 _LEARNED_POSITIONS = ("opt", "gpt2")
+# A config lists what differs from its class's defaults; those of these types tie the head.
+_TIED = ("opt", "gpt2", "gemma", "gemma2", "gemma3_text")
 
 
 def shape_of(name: str, spec: ModelSpec) -> Shape:
@@ -59,8 +61,7 @@ def read_shape(path: Path) -> Shape | None:
         }
         if kind == "gpt2" and "ffn" not in sizes:
             sizes["ffn"] = 4 * sizes["hidden"]
-        # A config lists what differs from its class's defaults; these two tie the head.
-        sizes.setdefault("tied", kind in _LEARNED_POSITIONS)
+        sizes.setdefault("tied", kind in _TIED)
         return Shape(**sizes, gated=kind not in _UNGATED, learned_positions=kind in _LEARNED_POSITIONS)
     except (OSError, ValueError, ValidationError, KeyError, AttributeError):
         return None

@@ -1,7 +1,8 @@
 """An estimate in words."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Mapping
+from typing import Any
 
 from prunebench.config.grid import Grid
 from prunebench.config.load import Config
@@ -12,7 +13,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def outlook(
-    config: Config, grid: Grid, cores: int | None, jobs: int | None = None, resources: Collection[str] | None = None
+    config: Config, grid: Grid, cores: int | None, jobs: int | None = None, resources: Mapping[str, Any] | None = None
 ) -> str:
     """One line on what a run will take, for whoever starts it; never an error, since no run may end over it.
 
@@ -35,7 +36,7 @@ def one_line(found: Estimate) -> str:
         return f"estimate: nothing to compute, all {found.cells} cells are there"
     parts = [f"estimate: {found.pending} of {found.cells} cells to compute"]
     if found.job_seconds:
-        parts.append(f"about {duration(found.wall)} on {places(found)}")
+        parts.append(f"{'at least' if found.unknown else 'about'} {duration(found.wall)} on {places(found)}")
         if found.gpus:
             parts.append(f"{found.gpu_seconds / _HOUR:.2g} GPU-hours")
         parts.append(f"{size(found.stored)} of disk")
@@ -53,7 +54,11 @@ def origin(found: Estimate) -> str:
 def places(found: Estimate) -> str:
     """What the jobs run on."""
     where = f"{found.cores} core{'s' if found.cores != 1 else ''}"
-    return f"{where} and {found.gpus} GPU{'s' if found.gpus != 1 else ''}" if found.gpus else where
+    if not found.gpus:
+        return where
+    where = f"{where} and {found.gpus} GPU{'s' if found.gpus != 1 else ''}"
+    assumed = f"{found.gpu}, which made the newest record" if found.gpu else "a small one"
+    return where if found.gpu_is_here else f"{where} (none is here; counted as {assumed})"
 
 
 def duration(seconds: float) -> str:

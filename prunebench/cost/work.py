@@ -42,6 +42,26 @@ class Work:
 _AMOUNTS = tuple(field.name for field in fields(Work))
 NOTHING = Work()
 
+
+@dataclass(frozen=True)
+class CellWork:
+    """Of one kind of job on one cell.
+
+    Attributes:
+        own: what its record counts, but for what is shared.
+        around: what each cell takes and no record counts: copies, comparing, the patch.
+        shared: found out about the dense model once per job, and part of every cell's recorded seconds.
+        once: what a job takes once and no record counts.
+    """
+
+    own: Work
+    around: Work
+    shared: Work = NOTHING
+    once: Work = NOTHING
+
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
 _LOG_SOFTMAX_PASSES = 3  # over logits, in fp32
 _BATCH_TOKENS = 2048  # of a forward over calibration data, as in engine.sequential
 

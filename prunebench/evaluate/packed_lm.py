@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from prunebench.errors import PrunebenchError
 from prunebench.evaluate.logprobs import log_normalizer
+from prunebench.evaluate.packing import pack_tokens
 from prunebench.evaluate.token_trie import TokenTrie
 
 _log = logging.getLogger(__name__)
@@ -22,9 +23,6 @@ PACKABLE = (
 )  # fmt: skip
 _ATTENTION = ("sdpa", "eager")  # implementations that take such a mask
 
-# Tokens of one forward: on the CPU attention gets slow beyond, elsewhere short ones leave the device idle.
-_PACK = {"cpu": 192}
-_PACK_ELSEWHERE = 4096
 _PADDED_BATCH = 8  # rows of a batch where packing is not possible
 
 Score = tuple[float, bool]
@@ -95,7 +93,7 @@ class PackedLM(HFLM):
         if not self._packable(max(len(request.inputs) for request in cut)):
             return super()._loglikelihood_tokens(requests, disable_tqdm=disable_tqdm, override_bs=override_bs)
         scores: dict[int, Score] = {}
-        for pack in _packs(cut, _PACK.get(self.device.type, _PACK_ELSEWHERE)):
+        for pack in _packs(cut, pack_tokens(self.device.type)):
             scores.update(self._score(pack, cut))
         return [scores[index] for index in range(len(cut))]
 

@@ -5,21 +5,21 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
 from prunebench.assets.manifest import check_asset
 from prunebench.config.load import Config, load_config
-from prunebench.config.schema import Kind, Weights
+from prunebench.config.schema import JobWork, Weights
 from prunebench.engine.determinism import reset_global_state
 from prunebench.layout import MODEL, Sweep
 from prunebench.models.checkpoint import weight_bytes
 from prunebench.models.load import load_model
 from prunebench.results.provenance import provenance
 from prunebench.sweeps.device import claim_device
-from prunebench.sweeps.memory import available_bytes
+from prunebench.sweeps.memory import available_bytes, models_held
 from prunebench.sweeps.worker import Handler, Say
 
 
@@ -67,7 +67,8 @@ def make_handler(setup: dict[str, Any], say: Say) -> tuple[Handler, dict[str, An
     dtype = setup["dtype"] or getattr(config.protocol_spec.dtype, device.type)
     started, folder = time.perf_counter(), Path(MODEL.format(model=sweep.model)).parent
     check_asset(folder)  # a flipped bit would load like any other and make numbers that are nobody's
-    mapped = is_to_be_mapped(config.weights, folder, getattr(torch, dtype), config.limits.memory_gb)
+    size = weight_bytes(folder, getattr(torch, dtype))
+    mapped = is_to_be_mapped(config.weights, setup["work"], size, config.limits.memory_gb)
     dense = load_model(folder, dtype, mapped)
     seconds, how = time.perf_counter() - started, ", mapped," if mapped else ""
     say(f"{sweep.model} loaded as {dtype}{how} in {seconds:.1f} s; computing on {device}")
@@ -79,7 +80,7 @@ def make_handler(setup: dict[str, Any], say: Say) -> tuple[Handler, dict[str, An
     return handler, {"provenance": provenance(config.threads, device.type, gpu, dtype)}
 
 
-def _handler(bench: Bench, work: Literal["prune"] | Kind) -> Handler:
+def _handler(bench: Bench, work: JobWork) -> Handler:
     # Each imports what the other has no use for, and lm-eval takes seconds.
     if work == "prune":
         from prunebench.sweeps.pruning import PruneHandler
@@ -90,12 +91,12 @@ def _handler(bench: Bench, work: Literal["prune"] | Kind) -> Handler:
     return EvaluateHandler(bench, work)
 
 
-def is_to_be_mapped(weights: Weights, folder: Path, dtype: torch.dtype, memory_gb: float | None) -> bool:
-    """Whether a model's weights are kept in files: where they do not fit into memory twice, as dense and as pruned."""
+def is_to_be_mapped(weights: Weights, work: JobWork, size: int, memory_gb: float | None) -> bool:
+    """Whether the copies of a model of `size` bytes are kept in files: where those of a job do not fit into memory."""
     if weights != "auto" or sys.platform != "linux":
         return weights == "mapped"
     room = available_bytes() if memory_gb is None else min(available_bytes(), memory_gb * 1e9)
-    return 2 * weight_bytes(folder, dtype) > room
+    return models_held(work) * size > room
 
 
 def peak_device_bytes(device: torch.device) -> int:

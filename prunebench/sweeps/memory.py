@@ -6,6 +6,8 @@ from pathlib import Path
 
 import psutil
 
+from prunebench.config.schema import JobWork
+
 _HELD = ("RssAnon:", "RssShmem:")
 _OWN_GROUPS, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 # Of a control group: its limit, and what its processes hold; by version of the interface.
@@ -28,6 +30,14 @@ def held_bytes(pid: int) -> int:
         return resident
     lines = [line.split() for line in status.read_text(encoding="ascii", errors="replace").splitlines()]
     return 1024 * sum(int(line[1]) for line in lines if line and line[0] in _HELD)
+
+
+def models_held(work: JobWork) -> int:
+    """How many times a job holds its model's weights on the host, at most: the dense ones, a copy, a patch's values.
+
+    An evaluation reads a patch's values from a file.
+    """
+    return 3 if work == "prune" else 2
 
 
 def available_bytes() -> int:

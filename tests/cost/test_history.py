@@ -1,10 +1,15 @@
 """Earlier records correct the FLOPs model, the nearest ones first."""
 
 import json
+import os
 
 import pytest
 
+from prunebench.config.grid import expand
+from prunebench.cost import jobs
+from prunebench.cost.estimate import estimate
 from prunebench.cost.jobs import CellCost, Costs
+from prunebench.cost.words import one_line
 from prunebench.layout import Sweep
 from prunebench.results.records import Cost, EvaluationRecord, Measurement, save_record
 from tests.cost.conftest import PROVENANCE, MakeConfig, cell_id, write_prune
@@ -96,3 +101,51 @@ def test_evaluations_scale_with_the_items_and_hold_for_other_methods(cost) -> No
     assert cost(work="zeroshot").own == pytest.approx(12.0)  # of 32 items
     assert cost(work="zeroshot").known
     assert not cost(work="perplexity").known
+
+
+@pytest.mark.parametrize("name", ["wanda.bak", "wanda copy", "wanda@x", "wanda@"])
+def test_a_folder_that_was_put_aside_is_passed_over(name: str, cost) -> None:
+    record = write_prune("wanda", "u70", 77.0)
+    folder = record.parents[1]
+    folder.rename(folder.with_name(name))
+    assert not cost().known
+    write_prune("magnitude", "u50", 50.0)
+    assert (cost("magnitude").own, cost("magnitude").known) == (pytest.approx(50.0), True)
+
+
+H100 = {"device": "cuda", "gpu": "NVIDIA H100 80GB HBM3", "dtype": "bfloat16"}
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "gpu_name", lambda: "")
+
+
+def test_where_no_gpu_is_it_is_the_one_that_made_the_newest_record(no_gpu: None, configured: MakeConfig) -> None:
+    config = configured()
+    assert Costs(config, gpus=1).gpu == ""
+    old = write_prune("wanda", "u50", 20.0, **H100 | {"gpu": "Tesla T4"})
+    new = write_prune("magnitude", "u50", 20.0, **H100)
+    latest = write_prune("random", "u50", 20.0)  # on a CPU
+    for age, path in enumerate([latest, new, old]):
+        os.utime(path, (1e9 - age, 1e9 - age))
+    assert Costs(config, gpus=1).gpu == "NVIDIA H100 80GB HBM3"
+    assert Costs(config, gpus=0).gpu == ""
+    line = one_line(estimate(config, expand(config), 2, gpus=1))
+    assert "1 GPU (none is here; counted as NVIDIA H100 80GB HBM3, which made the newest record)" in line
+
+
+def test_a_cell_takes_the_time_of_its_record_also_where_no_gpu_is(no_gpu: None, configured: MakeConfig) -> None:
+    write_prune("wanda", "u50", 20.0, **H100)
+    cell = Costs(configured(), gpus=1).cell(MODEL, "wanda", "u50", "prune", ())
+    assert (cell.own, cell.known) == (pytest.approx(20.0), True)
+
+
+def test_the_gpu_that_is_here_counts_before_those_of_records(
+    monkeypatch: pytest.MonkeyPatch, configured: MakeConfig
+) -> None:
+    monkeypatch.setattr(jobs, "gpu_name", lambda: "NVIDIA A100-SXM4-80GB")
+    write_prune("wanda", "u50", 20.0, **H100)
+    costs = Costs(configured(), gpus=1)
+    assert costs.gpu == "NVIDIA A100-SXM4-80GB"
+    assert costs.cell(MODEL, "wanda", "u50", "prune", ()).own > 22.0

@@ -1,8 +1,10 @@
 """A model's size is read where it can be, and never guessed."""
 
+import json
 from pathlib import Path
 
 import pytest
+from transformers import AutoConfig
 
 from prunebench.config.registry import ModelSpec
 from prunebench.config.shape import Shape
@@ -44,6 +46,16 @@ def test_a_model_s_own_config_gives_the_weights_it_has(model_type: str, tmp_path
     assert shape.weights == sum(view.weight.numel() for view in prunable_linears(model).values())
     parameters = sum(parameter.numel() for parameter in model.parameters() if parameter.dim() == 2)
     assert shape.parameters == pytest.approx(parameters, rel=0.02)
+
+
+@pytest.mark.parametrize("model_type", CONFIGS)
+def test_a_config_that_does_not_say_it_ties_the_head_as_its_class_does(model_type: str, tmp_path: Path) -> None:
+    config = tiny_model(model_type).config
+    said = {key: value for key, value in config.to_dict().items() if key != "tie_word_embeddings"}
+    (tmp_path / "config.json").write_text(json.dumps(said))
+    shape = read_shape(tmp_path / "config.json")
+    assert shape is not None
+    assert shape.tied == AutoConfig.for_model(model_type).tie_word_embeddings
 
 
 def test_the_registry_agrees_with_the_models_that_are_there() -> None:

@@ -5,6 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from prunebench.config.shape import Shape
+from prunebench.cost.evaluating import evaluate_work
 from prunebench.cost.pruning import prune_work
 from prunebench.cost.shape import read_shape
 from prunebench.cost.usage import usage_of
@@ -90,6 +91,15 @@ def test_what_costs_more_has_more_work() -> None:
     assert total("flap@compensation=two_step,statistics=pruned", "s20").products > total("flap", "s20").products
     assert total("admm@iterations=40").single > total("admm").single
     assert total("slicegpt", "s20").decompositions > total("shortgpt", "s20").decompositions == 0
+
+
+def test_items_are_read_in_larger_packs_on_a_gpu(configured) -> None:
+    protocol = configured().protocol_spec
+    cpu, gpu = (
+        evaluate_work("zeroshot", SMALL, protocol, {"t": 1000}, {"t": 80}, 0.0, device).own
+        for device in ("cpu", "cuda")
+    )
+    assert (cpu.launches, gpu.launches) == (pytest.approx(80_000 / 192 * 2), pytest.approx(80_000 / 4096 * 2))
 
 
 def test_a_broken_method_costs_nothing(tmp_path) -> None:

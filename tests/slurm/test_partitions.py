@@ -8,6 +8,7 @@ from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_
 
 from prunebench.config.load import load_config
 from prunebench.config.strict import read_yaml
+from prunebench.cost.jobs import Costs
 from prunebench.cost.requests import memory_mb, minutes
 from prunebench.layout import Sweep
 from tests.workflow.project import ROOT
@@ -19,10 +20,10 @@ from tests.workflow.project import ROOT
 def test_a_prune_job_goes_where_its_model_fits(model: str, partition: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     config = load_config(read_yaml(ROOT / "config" / "config.yaml"))
-    sweep = Sweep(config.protocol, model, "wanda", 0)
+    costs, sweep = Costs(config, gpus=1), Sweep(config.protocol, model, "wanda", 0)
     asked = {
-        "gpu": 1, "runtime": minutes(config, sweep, "prune", config.targets, gpus=1),
-        "mem_mb": memory_mb(config, sweep, "prune", gpus=1),
+        "gpu": 1, "runtime": minutes(costs, sweep, "prune", config.targets),
+        "mem_mb": memory_mb(costs, sweep, "prune"),
     }  # fmt: skip
     assert best(asked) == partition
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from prunebench.config.schema import JobWork
 from prunebench.errors import PrunebenchError
 from prunebench.layout import MODEL
 from prunebench.models.checkpoint import weight_bytes
@@ -50,18 +51,21 @@ def test_bytes_are_counted_as_they_will_be_loaded(project: Project, dtype: torch
     assert weight_bytes(FOLDER, dtype) == sum(p.nbytes for p in load_model(FOLDER, dtype).parameters())
 
 
-def test_auto_maps_what_does_not_fit_twice(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    size = weight_bytes(FOLDER, torch.float32)
+@pytest.mark.parametrize(("work", "copies"), [("prune", 3), ("perplexity", 2)])
+def test_auto_maps_where_the_copies_of_a_job_do_not_fit(
+    work: JobWork, copies: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = 1_000_000_000
     for room, limit_gb, mapped in (
-        (2 * size, None, False),
-        (2 * size - 1, None, True),
-        (10 * size, 2.1 * size / 1e9, False),
-        (10 * size, 1.9 * size / 1e9, True),
+        (copies * size, None, False),
+        (copies * size - 1, None, True),
+        (10 * size, copies + 0.1, False),
+        (10 * size, copies - 0.1, True),
     ):
         monkeypatch.setattr(handlers, "available_bytes", lambda room=room: room)
-        assert is_to_be_mapped("auto", FOLDER, torch.float32, limit_gb) == mapped
-        assert is_to_be_mapped("mapped", FOLDER, torch.float32, limit_gb)
-        assert not is_to_be_mapped("memory", FOLDER, torch.float32, limit_gb)
+        assert is_to_be_mapped("auto", work, size, limit_gb) == mapped
+        assert is_to_be_mapped("mapped", work, size, limit_gb)
+        assert not is_to_be_mapped("memory", work, size, limit_gb)
 
 
 def test_shards_are_counted_and_mapped_by_their_index(tmp_path: Path, project: Project) -> None:

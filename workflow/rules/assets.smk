@@ -37,6 +37,7 @@ rule train_tiny:
         "../../environment.yml"
     threads: RUN.threads
     resources:
+        cpus_per_task=RUN.threads,
         gpu=0,
         gres="",
     params:

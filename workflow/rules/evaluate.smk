@@ -30,6 +30,7 @@ for kind in RUN.evaluate:
             threads: RUN.threads
             resources:
                 device=1,
+                cpus_per_task=RUN.threads,
                 attempt=lambda wildcards, attempt: attempt,
                 runtime=minutes(kind, chunk),
                 mem_mb=memory(kind),

@@ -29,6 +29,7 @@ for chunk in GRID.chunks:
         threads: RUN.threads
         resources:
             device=1,
+            cpus_per_task=RUN.threads,
             attempt=lambda wildcards, attempt: attempt,
             runtime=minutes("prune", chunk),
             mem_mb=memory("prune"),

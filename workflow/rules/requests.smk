@@ -1,7 +1,8 @@
 # What the jobs that compute ask a cluster for.
 from prunebench.cost import requests
+from prunebench.cost.jobs import Costs
 
-GPUS = requests.asked_gpus(workflow.resource_settings.default_resources)
+COSTS = Costs(RUN, requests.asked_gpus(workflow.resource_settings.default_resources))
 
 # Jobs of a sweep that a cluster is to run one after another in one allocation.
 ALLOCATION = "sweep" if RUN.share_allocation else None
@@ -14,7 +15,7 @@ def minutes(work, chunk):
         if workflow.local_exec:
             return None
         sweep = Sweep.parse(wildcards.sweep)
-        return requests.minutes(RUN, sweep, work, chunk.targets, attempt, GPUS)
+        return requests.minutes(COSTS, sweep, work, chunk.targets, attempt)
 
     return runtime
 
@@ -25,6 +26,6 @@ def memory(work):
     def mem_mb(wildcards):
         if workflow.local_exec:
             return 0
-        return requests.memory_mb(RUN, Sweep.parse(wildcards.sweep), work, GPUS)
+        return requests.memory_mb(COSTS, Sweep.parse(wildcards.sweep), work)
 
     return mem_mb
