@@ -27,7 +27,7 @@ def test_the_cluster_gives_the_numbers_of_a_local_run(project: SlurmProject, clu
     assert train["TimeLimit"] == "01:00:00"
     for job in submitted:
         assert job["JobName"].startswith("prunebench_")
-        assert "cpu=4" in job["TRES"]
+        assert "cpu=1," in job["TRES"]
         assert job["Partition"] == "main"
 
 
