@@ -109,7 +109,7 @@ def storage_error(error: BaseException, path: Path) -> StorageError | None:
 def unwritable(path: Path, number: int | None) -> StorageError:
     """The sentence for a path that the system refuses to write to, with its error number."""
     remedy = _REMEDIES.get(number or 0, "mend that")
-    reason = os.strerror(number or 0)
+    reason = os.strerror(number) if number else "the system does not say why"
     return StorageError(f"{path} cannot be written ({reason}); {remedy} and run again: what is finished is kept")
 
 

@@ -1,65 +1,82 @@
-"""One run per working directory, with a lock that the kernel drops when its holder dies.
+"""One run per working directory.
 
 Snakemake's own lock is a file that stays behind after a kill, so that the next run refuses to start until
 somebody removes it by hand. The profiles switch it off (`nolock`) and the Snakefile takes this one instead.
 """
 
-import fcntl
 import os
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from prunebench.errors import PrunebenchError
-from prunebench.files import unwritable
+from prunebench.locks import NoLocks, holder, open_lock, sign, signature, try_lock
 
 LOCK_FILE = Path(".snakemake/prunebench.lock")
 
-_held: list[int] = []  # open file descriptors: the lock lives as long as they and this process do
+_HOSTS = re.compile(r"process \d+ on (\S+)(?: after a run on (\S+))?")
 
 
-def hold_run_lock(path: Path = LOCK_FILE) -> None:
+@dataclass(frozen=True)
+class RunLock:
+    """The lock of this process, which keeps it until it ends.
+
+    Attributes:
+        path: the lock file.
+        descriptor: open for good, as closing it would let go of the lock; None where no lock can be had.
+        other_host: where an earlier run was started that may still be at work: locks may be local to a host. The
+            lock file keeps that name until `forget_other_host`.
+    """
+
+    path: Path
+    descriptor: int | None = None
+    other_host: str | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether no other run can be at work in this directory, as far as locks say."""
+        return self.descriptor is not None
+
+    def forget_other_host(self) -> None:
+        """Note that nothing of the earlier run is at work any more."""
+        if self.descriptor is not None:
+            sign(self.descriptor, self.path)
+
+
+def hold_run_lock(tell: Callable[[str], None], path: Path = LOCK_FILE) -> RunLock:
     """Take the lock for the rest of this process's life.
+
+    Args:
+        tell: told if no lock can be had; then the person has to see to it.
 
     Raises:
         PrunebenchError: another live run holds it, or the directory cannot be written to.
     """
+    descriptor = open_lock(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Not inheritable: a worker that outlives a killed run must not keep the lock.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise unwritable(path, error.errno) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = _written(descriptor)
+        if not try_lock(descriptor):
+            raise PrunebenchError(
+                f"another run ({signature(descriptor) or 'an unknown process'}) is working in this directory; wait for "
+                "it to end, or end it"
+            )
+        hosts = _HOSTS.fullmatch(signature(descriptor))
+        others = [host for host in (hosts.groups() if hosts else ()) if host not in (None, socket.gethostname())]
+        sign(descriptor, path, f" after a run on {others[0]}" if others else "")
+    except NoLocks as error:
         os.close(descriptor)
-        raise PrunebenchError(
-            f"another run ({holder}) is working in this directory; wait for it to end, or end it"
-        ) from None
-    except OSError:
-        os.close(descriptor)  # a file system without locks: the person has to see to it
-        return
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
-    _held.append(descriptor)
-
-
-def run_at_work(path: Path = LOCK_FILE) -> str:
-    """`process 12`, the run that works in this directory; empty if none does."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _written(descriptor)
-    except OSError:
-        return ""
-    finally:
+        tell(
+            f"no lock can be had on {path} ({error}): see to it that no other run is at work in this directory; jobs "
+            "that an earlier one left in a cluster's queue are not ended"
+        )
+        return RunLock(path)
+    except PrunebenchError:
         os.close(descriptor)
-    return ""
+        raise
+    return RunLock(path, descriptor, others[0] if others else None)
 
 
-def _written(descriptor: int) -> str:
-    return f"process {os.read(descriptor, 32).decode(errors='replace').strip() or 'unknown'}"
+def run_at_work() -> str | None:
+    """`process 12 on some-host`, the run that works in this directory; None if none does."""
+    return holder(LOCK_FILE)

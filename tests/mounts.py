@@ -28,6 +28,18 @@ def grow(folder: Path, size: str) -> None:
     subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)
 
 
+def fill(folder: Path) -> Path:
+    """Take all room that is left on the disk."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            return ballast
+    raise AssertionError("no end to this disk")
+
+
 @contextmanager
 def _mounted(folder: Path, *arguments: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)

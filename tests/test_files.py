@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from prunebench.errors import StorageError
-from prunebench.files import check_writable, digest_folder, digest_json, replacing, write_text
+from prunebench.files import check_writable, digest_folder, digest_json, replacing, unwritable, write_text
 from tests.mounts import small_disk
 
 
@@ -88,3 +88,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_litter(tmp_path: Path, librar
 def test_other_errors_of_whoever_writes_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "a") as temporary:
         temporary.write_bytes((tmp_path / "absent").read_bytes())
+
+
+def test_an_error_without_a_number_is_no_success() -> None:
+    assert str(unwritable(Path("a"), None)).startswith("a cannot be written (the system does not say why); mend that")

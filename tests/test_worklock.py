@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from prunebench.errors import StorageError
-from prunebench.worklock import alone, holder, lock_of
+from prunebench.locks import holder
+from prunebench.worklock import alone, lock_of
 from tests.mounts import read_only
 
 

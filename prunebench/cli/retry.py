@@ -31,7 +31,7 @@ def retry(
             raise unknown_name("status", name, [known for known in get_args(Status) if known != "ok"])
     states = read_states(read_config(configfile))
     if not dry_run:
-        hold_run_lock()  # a run at work would not notice that records vanish behind its back
+        hold_run_lock(typer.echo)  # a run at work would not notice that records vanish behind its back
     removed = 0
     for record in (record for state in states for record in state.records if record.status in status):
         removed += 1

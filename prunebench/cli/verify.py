@@ -21,6 +21,7 @@ def verify(
     damage.
     """
     from prunebench.cli.options import make_console, read_config, working
+    from prunebench.config.grid import expand
     from prunebench.errors import PrunebenchError
     from prunebench.results.soundness import examine, remove
     from prunebench.results.stale import stale_records
@@ -28,13 +29,15 @@ def verify(
 
     console = make_console()
     config = read_config(configfile)
-    who = "" if fix else run_at_work()
-    if who:
-        console.print(f"{who} is at work here: a file that it makes anew at this moment may look damaged")
+    run = None if fix else run_at_work()
+    if run:
+        console.print(f"{run} is at work here: a file that it makes anew at this moment may look damaged")
     if fix:
-        hold_run_lock()  # a run at work would not notice that files vanish behind its back
+        hold_run_lock(console.print)  # a run at work would not notice that files vanish behind its back
+    cells = expand(config).cells if config.keep_patches else []
+    kept = {cell.sweep.prune_record(cell.target) for cell in cells}
     with working(console, "hashing every result"):
-        report = examine(Path())
+        report = examine(Path(), kept)
         stale = stale_records(config)
 
     def say(line: str) -> None:
@@ -44,9 +47,9 @@ def verify(
         say(f"damaged  {damage.path} {damage.wrong}: without it {damage.remedy}")
     for path in stale:
         say(f"stale  {path} was made from something else than the config and its inputs now say")
-    for who in report.working:
-        say(f"{who} holds a lock and makes a cell or an asset")
-    for path in [] if who else report.leftovers:
+    for process in report.working:
+        say(f"{process} holds a lock and makes a cell, an asset or the metrics")
+    for path in [] if run else report.leftovers:
         say(f"left over  {path} is what a killed process left; it does no harm")
     if fix and report.working:
         raise PrunebenchError(f"{report.working[0]} is at work in this folder; wait for it to end, or end it")

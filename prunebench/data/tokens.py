@@ -56,6 +56,15 @@ def read_raw(path: Path) -> tuple[tuple[int, ...], memoryview]:
         raise PrunebenchError(
             f"{path} cannot be read ({error.strerror}); it is made by an earlier rule: run snakemake again"
         ) from None
+    return parse_ids(content, path)
+
+
+def parse_ids(content: bytes, path: Path) -> tuple[tuple[int, ...], memoryview]:
+    """The same of what was read from `path`.
+
+    Raises:
+        DamagedFile: it is not what `write_ids` wrote.
+    """
     start = 8 + int.from_bytes(content[:8], "little")
     try:
         header = json.loads(content[8:start])

@@ -147,12 +147,15 @@ def read_record(path: Path, kind: type[Record]) -> Record | None:
     """Read a record; None if it is absent.
 
     Raises:
-        DamagedFile: it is not what `save_record` wrote, or a record of another kind.
+        DamagedFile: it is not what `save_record` wrote, a record of another kind, or cannot be read (then the cause
+            is an `OSError`).
     """
     try:
         return kind.model_validate_json(read_sealed(path))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise DamagedFile(f"{path} cannot be read ({error.strerror})") from error
     except ValidationError:
         raise DamagedFile(f"{path} is no {kind.__name__} of this version") from None
 

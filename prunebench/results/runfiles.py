@@ -1,25 +1,33 @@
 """What reports are made from: `metrics.csv`, and `provenance.json`, which knows the digest of the first."""
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunebench.errors import DamagedFile
 from prunebench.files import sha256_file
 from prunebench.sealed import read_sealed, write_sealed_json
+from prunebench.worklock import alone
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_log = logging.getLogger(__name__)
 _METRICS_SHA256 = "metrics_sha256"
 
 
 def write_run(frame: "pd.DataFrame", run: dict[str, Any], metrics: Path, provenance: Path) -> None:
-    """Write the rows that `collect` gives and what `summarise` and the config say about them."""
+    """Write the rows that `collect` gives and what `summarise` and the config say about them.
+
+    One process at a time, as `prunebench report` may do so beside a run: of two, one would have written the rows and
+    the other their digest.
+    """
     from prunebench.results.collect import write
 
-    write(frame, metrics)
-    write_sealed_json(provenance, {**run, _METRICS_SHA256: sha256_file(metrics)})
+    with alone([metrics], _log.info):
+        write(frame, metrics)
+        write_sealed_json(provenance, {**run, _METRICS_SHA256: sha256_file(metrics)})
 
 
 def read_run(metrics: Path, provenance: Path) -> dict[str, Any]:

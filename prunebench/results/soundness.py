@@ -1,23 +1,26 @@
 """Whether what lies in `results/` is what was written: each file that carries or is named by a digest, hashed anew.
 
-Nothing is believed for its name, its time or a config: damage is found in whatever lies there.
+Nothing is believed for its name, its time or a config: damage is found in whatever lies there. Only what is absent
+takes a config to be missed.
 """
 
+import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from prunebench.assets.manifest import MANIFEST, damaged_files, read_manifest
-from prunebench.data.tokens import read_raw
+from prunebench.data.tokens import parse_ids
 from prunebench.errors import DamagedFile, PrunebenchError
-from prunebench.files import sha256_file
+from prunebench.files import sha256_file, unwritable
 from prunebench.layout import METRICS, PROVENANCE
-from prunebench.results.records import EvaluationRecord, PruneRecord, read_record
+from prunebench.locks import holder
+from prunebench.results.records import EvaluationRecord, PruneRecord, Record, read_record
 from prunebench.results.runfiles import read_run
-from prunebench.worklock import holder
 
 _THREADS = 4  # hashing lets go of the interpreter
 # What `replacing`, safetensors and scratch folders call what they have not finished.
@@ -59,21 +62,25 @@ class Report:
     leftovers: list[Path]
 
 
-def examine(root: Path) -> Report:
-    """Hash every asset, file of tokens, patch, record and the metrics below the project folder `root`."""
+def examine(root: Path, kept: Collection[Path] = ()) -> Report:
+    """Hash every asset, file of tokens, patch, record and the metrics below the project folder `root`.
+
+    Args:
+        kept: the records of pruning whose patches should be there as well; others may have been temporary.
+    """
     results = root / "results"
     checks = [
         *((_asset, path) for path in sorted(results.glob(f"assets/*/*/{MANIFEST}"))),
         *((_tokens, path) for path in sorted(results.glob("tokens/**/*.safetensors"))),
-        *((_pruned, path) for path in sorted(results.glob("pruned/**/*.json"))),
+        *((partial(_pruned, kept=kept), path) for path in sorted(results.glob("pruned/**/*.json"))),
         *((_evaluated, path) for path in sorted(results.glob("cells/**/*.json"))),
         *((_run, path) for path in [root / PROVENANCE] if path.exists()),
     ]
     with ThreadPoolExecutor(_THREADS) as pool:
-        found = list(pool.map(lambda check: check[0](check[1]), checks))
+        found = list(pool.map(lambda check: _examined(*check), checks))
     hidden = sorted(path for folder in (results, root / "reports") for path in folder.rglob(".*"))
     locks = [path for path in hidden if _LOCK.fullmatch(path.name)]
-    working = sorted({who for path in locks if (who := holder(path)) is not None})
+    working = sorted({process for path in locks if (process := holder(path)) is not None})
     unfinished = [path for path in hidden if _UNFINISHED.fullmatch(path.name)]
     return Report(
         sum(count for count, _ in found),
@@ -83,12 +90,25 @@ def examine(root: Path) -> Report:
     )
 
 
+def _examined(check: Callable[[Path], tuple[int, list[Damage]]], path: Path) -> tuple[int, list[Damage]]:
+    try:
+        return check(path)
+    except FileNotFoundError:
+        return 0, []  # removed or replaced meanwhile by somebody at work; snakemake makes what is absent
+    except OSError as error:
+        file = Path(os.fsdecode(error.filename)) if error.filename is not None else path
+        remedy = "snakemake makes it again when it is needed"
+        return 1, [Damage(file, f"cannot be read ({error.strerror})", remedy, (file, path))]
+
+
 def _asset(path: Path) -> tuple[int, list[Damage]]:
     folder, remedy = path.parent, "snakemake makes this asset again when it is needed"
     try:
         manifest = read_manifest(folder)
-    except PrunebenchError:
+    except DamagedFile:
         return 1, [Damage(path, "is not the manifest that was written", remedy, (path,))]
+    except PrunebenchError:
+        return 0, []  # removed meanwhile
     damages = [
         Damage(folder / file, wrong, remedy, (folder / file, path)) for file, wrong in damaged_files(folder, manifest)
     ]
@@ -97,22 +117,22 @@ def _asset(path: Path) -> tuple[int, list[Damage]]:
 
 def _tokens(path: Path) -> tuple[int, list[Damage]]:
     try:
-        read_raw(path)
-    except PrunebenchError:
+        parse_ids(path.read_bytes(), path)
+    except DamagedFile:
         remedy = "snakemake tokenises again when it is needed"
         return 1, [Damage(path, "does not hold the token ids that were written", remedy, (path,))]
     return 1, []
 
 
-def _pruned(path: Path) -> tuple[int, list[Damage]]:
+def _pruned(path: Path, kept: Collection[Path]) -> tuple[int, list[Damage]]:
     patch, remedy = path.with_suffix(".safetensors"), "snakemake prunes this cell again"
     try:
-        record = read_record(path, PruneRecord)
+        record = _record(path, PruneRecord)
     except DamagedFile:
         return 1, [Damage(path, "is not the record that was written", remedy, (path,))]
-    # No patch at all is as it should be where patches are not kept.
     if record is None or not patch.exists():
-        return 1, []
+        missed = record is not None and record.status == "ok" and record.patch_sha256 and path in kept
+        return 1, [Damage(patch, "is missing, though patches are kept", remedy, (path,))] if missed else []
     if sha256_file(patch) == record.patch_sha256:
         return 2, []
     # With its record, which is what a run asks for: a patch that is absent alone would be made when it is read next.
@@ -121,11 +141,21 @@ def _pruned(path: Path) -> tuple[int, list[Damage]]:
 
 def _evaluated(path: Path) -> tuple[int, list[Damage]]:
     try:
-        read_record(path, EvaluationRecord)
+        _record(path, EvaluationRecord)
     except DamagedFile:
         remedy = "snakemake evaluates this cell again"
         return 1, [Damage(path, "is not the record that was written", remedy, (path,))]
     return 1, []
+
+
+def _record(path: Path, kind: type[Record]) -> Record | None:
+    """As `read_record`, but an `OSError` is one."""
+    try:
+        return read_record(path, kind)
+    except DamagedFile as error:
+        if isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None
+        raise
 
 
 def _run(path: Path) -> tuple[int, list[Damage]]:
@@ -142,14 +172,21 @@ def _run(path: Path) -> tuple[int, list[Damage]]:
 
 
 def remove(report: Report, stale: Sequence[Path] = ()) -> list[Path]:
-    """Remove what is damaged, stale or left behind; the next run makes just the former two again."""
+    """Remove what is damaged, stale or left behind; the next run makes just the former two again.
+
+    Raises:
+        StorageError: something cannot be removed.
+    """
     removed, damaged = [], [file for damage in report.damages for file in damage.remove]
     for path in dict.fromkeys([*damaged, *stale, *report.leftovers]):
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.exists() or path.is_symlink():
-            path.unlink()
-        else:
+        try:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        except FileNotFoundError:
             continue
+        except OSError as error:
+            raise unwritable(path, error.errno) from error
         removed.append(path)
     return removed

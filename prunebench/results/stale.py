@@ -69,5 +69,5 @@ def stale_records(config: Config) -> list[Path]:
 def _known(key: Callable[[], dict[str, str]]) -> dict[str, str] | None:
     try:
         return key()
-    except PrunebenchError:  # an input file is missing or damaged
+    except (PrunebenchError, OSError):  # an input file is missing, damaged or cannot be read
         return None

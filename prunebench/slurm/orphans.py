@@ -12,36 +12,50 @@ from pathlib import Path
 
 SLURM_LOGS = Path(".snakemake/slurm_logs")  # the plugin makes it where a run has used Slurm
 
-_JOB_NAME = re.compile(r"(\w+_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # prefix, and the run's UUID
+_JOB_NAME = re.compile(r"([\w-]+_)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # prefix, and the run's UUID
 _LIST = ("squeue", "--me", "--noheader", "--states=PENDING,CONFIGURING,RUNNING,SUSPENDED,COMPLETING")
 _ANSWER_SECONDS = 60
 _END_SECONDS = 120  # Slurm waits KillWait (30 s by default) between asking a job to end and making it
 
 
-def end_orphans(tell: Callable[[str], None]) -> None:
+def end_orphans(tell: Callable[[str], None], other_host: str | None = None) -> bool:
     """Cancel what earlier runs in this folder have left in Slurm's queue, and wait until it is gone.
 
-    To be called while no other run can be at work here. Does nothing where no run has used Slurm; where Slurm does
-    not answer, says what may go wrong and goes on.
+    To be called by who holds the run's lock. Does nothing where no run has used Slurm; where Slurm does not answer,
+    says what may go wrong and goes on.
+
+    Args:
+        other_host: where a run was started that may be alive, as `RunLock` says: nothing is cancelled then.
+
+    Returns:
+        Whether it is sure that nothing is left.
     """
     if not SLURM_LOGS.is_dir():
-        return
+        return True
     try:
         jobs = _jobs_of(Path.cwd())
         if not jobs:
-            return
+            return True
+        if other_host is not None:
+            tell(
+                f"{len(jobs)} job(s) of a run started on {other_host} may still be at work in this folder, and what "
+                f"they compute may be computed twice; if that run is dead, end them with: scancel {' '.join(jobs)}"
+            )
+            return False
         tell(f"cancelling {len(jobs)} job(s) that an earlier run in this folder left with Slurm: {' '.join(jobs)}")
         subprocess.run(["scancel", *jobs], check=True, timeout=_ANSWER_SECONDS, capture_output=True)
         deadline = time.monotonic() + _END_SECONDS
         while _jobs_of(Path.cwd()):
             if time.monotonic() > deadline:
                 tell(f"they are still there after {_END_SECONDS} s; what they compute may be computed twice")
-                return
+                return False
             time.sleep(0.5)
+        return True
     except FileNotFoundError:  # this machine has no Slurm; the folder came from one that has
-        return
+        return False
     except subprocess.SubprocessError as error:
         tell(f"Slurm does not say whether jobs of an earlier run are still at work in this folder ({error})")
+        return False
 
 
 def _jobs_of(folder: Path) -> list[str]:

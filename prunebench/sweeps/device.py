@@ -4,16 +4,16 @@ Neither Snakemake nor a shell says which GPU a job may use, so each worker takes
 has locked and waits where there is none. The lock is the kernel's: it goes when the process does.
 """
 
-import fcntl
 import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO
 
 import torch
 
+from prunebench.locks import NoLocks, open_lock, try_lock
+
+LOCKS = Path("/tmp")  # not TMPDIR, which a scheduler or a user may give each job of its own
 _RETRY_SECONDS = 0.5
 
 
@@ -26,44 +26,30 @@ def claim_device(say: Callable[[str], None]) -> torch.device:
     if not torch.cuda.is_available():
         return torch.device("cpu")
     names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
-    index, lock = claim_first_free(names, say)
-    _held.append(lock)
+    index, _ = claim_first_free(names, say)  # the lock stays open for the life of the process
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
 
 
-def claim_first_free(names: Sequence[str], say: Callable[[str], None]) -> tuple[int, TextIO]:
+def claim_first_free(names: Sequence[str], say: Callable[[str], None]) -> tuple[int, int]:
     """Lock the first of `names` that is free on this machine, waiting for one if need be.
 
     Returns:
-        Its index, and the open file that holds the lock until it is closed.
+        Its index, and the descriptor that holds the lock until it is closed.
     """
     waiting = False
     while True:
         for index, name in enumerate(names):
-            lock = _try_lock(Path(tempfile.gettempdir()) / f"prunebench-gpu-{name}.lock")
-            if lock is not None:
+            lock = open_lock(LOCKS / f"prunebench-gpu-{name}.lock")
+            try:
+                free = try_lock(lock)
+            except NoLocks as error:
+                say(f"no lock can be had in {LOCKS} ({error}): another process may compute on the same GPU")
+                free = True
+            if free:
                 return index, lock
+            os.close(lock)
         if not waiting:
             say(f"waiting for one of {len(names)} busy GPU(s)")
             waiting = True
         time.sleep(_RETRY_SECONDS)
-
-
-def _try_lock(path: Path) -> TextIO | None:
-    # Every user of the machine shares its GPUs, so somebody else's file must do: reading is enough for flock,
-    # and Linux refuses to open another user's file in /tmp with O_CREAT.
-    try:
-        file = path.open()
-    except FileNotFoundError:
-        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
-
-
-# Closing a lock's file would free the GPU; these stay open for the life of the process.
-_held: list[TextIO] = []

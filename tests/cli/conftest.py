@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import pytest
 
-from prunebench import runlock
 from prunebench.cli.app import main
 
 REPOSITORY = Path(__file__).parents[2]
@@ -27,7 +26,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder in ("config", "methods"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(runlock, "_held", [])
     return tmp_path
 
 

@@ -112,7 +112,7 @@ def test_good_records_are_never_removed(run: Run, small: Path) -> None:
 
 def test_nothing_is_removed_under_a_run_at_work(run: Run, small: Path) -> None:
     paths = write("wanda", "n2m4", "error")
-    hold_run_lock()
+    hold_run_lock(pytest.fail)
     result = run("retry", "--configfile", str(small))
     assert result.code == 2
     assert "another run" in result.err

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from prunebench.files import sha256_file
+from prunebench.results import soundness
+from prunebench.results.records import PruneRecord, load_record, save_record
 from prunebench.results.runfiles import write_run
 from prunebench.results.soundness import examine
 from prunebench.runlock import hold_run_lock
@@ -67,7 +70,7 @@ def test_what_is_at_work_is_named_and_nothing_is_removed_under_it(run: Run, fini
     half = finished[0].with_name(".u60.json.ab12_xyz")
     half.touch()
     with alone([finished[0]], pytest.fail):
-        assert "holds a lock and makes a cell or an asset" in run("verify").out
+        assert "holds a lock and makes a cell, an asset or the metrics" in run("verify").out
         assert examine(Path()).leftovers == []
         result = run("verify", "--fix")
         assert (result.code, "is at work in this folder; wait for it to end" in result.err) == (2, True)
@@ -76,7 +79,60 @@ def test_what_is_at_work_is_named_and_nothing_is_removed_under_it(run: Run, fini
 
 def test_nothing_is_removed_under_a_run(run: Run, finished: list[Path]) -> None:
     finished[0].write_text("")
-    hold_run_lock()
+    hold_run_lock(pytest.fail)
     assert "is at work here: a file that it makes anew at this moment may look damaged" in run("verify").out
     result = run("verify", "--fix")
     assert (result.code, "another run" in result.err, finished[0].exists()) == (2, True, True)
+
+
+def test_what_cannot_be_read_is_damage_and_says_why(run: Run, finished: list[Path]) -> None:
+    evaluated, pruned = finished[0], finished[-1]
+    manifest, tokens = Path("results/assets/texts/t/asset.json"), Path("results/tokens/t.safetensors")
+    for path in (evaluated, pruned, Path("results/metrics.csv")):
+        path.unlink()
+    unreadable = (evaluated, pruned, manifest, tokens, Path("results/metrics.csv"))
+    for path in unreadable:
+        path.mkdir(parents=True)
+    result = run("verify")
+    assert result.code == 1
+    assert all(f"damaged  {path} cannot be read (Is a directory)" in result.out for path in unreadable)
+    assert run("verify", "--fix").code == 0
+    assert not any(path.exists() for path in (*unreadable, Path("results/provenance.json")))
+    assert run("verify").code == 0
+
+
+def test_a_patch_that_cannot_be_read_goes_with_its_record(run: Run, finished: list[Path]) -> None:
+    (patch := finished[-1].with_suffix(".safetensors")).mkdir()
+    assert f"damaged  {patch} cannot be read (Is a directory)" in run("verify").out
+    run("verify", "--fix")
+    assert (patch.exists(), finished[-1].exists()) == (False, False)
+
+
+def test_a_patch_that_vanishes_while_it_is_looked_at_was_temporary(
+    run: Run, finished: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanishing(path: Path) -> str:
+        path.unlink(missing_ok=True)
+        return sha256_file(path)
+
+    finished[-1].with_suffix(".safetensors").touch()
+    monkeypatch.setattr(soundness, "sha256_file", vanishing)
+    assert run("verify").code == 0
+
+
+def test_a_missing_patch_is_missed_where_patches_are_kept(run: Run, finished: list[Path]) -> None:
+    path = Path("results/pruned/laptop-512/smollm2-135m/stade/seed0/u70.json")
+    of_config = PruneRecord(cell=load_record(finished[-1], PruneRecord).cell, status="ok", key={}, patch_sha256="ab")
+    save_record(path, of_config)
+    elsewhere = path.with_name("u77.json")  # no cell of the config: its patch may have been temporary
+    save_record(elsewhere, of_config)
+    config = Path("config/config.yaml")
+    text = config.read_text()
+    config.write_text(text.replace("keep_patches: true", "keep_patches: false"))
+    assert run("verify").code == 0
+    config.write_text(text)
+    result = run("verify")
+    assert (result.code, result.out.count("damaged ")) == (1, 1)
+    assert f"damaged  {path.with_suffix('.safetensors')} is missing, though patches are kept" in result.out
+    assert run("verify", "--fix").code == 0
+    assert (path.exists(), elsewhere.exists()) == (False, True)

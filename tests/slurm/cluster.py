@@ -2,11 +2,10 @@
 
 import os
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.waiting import wait_until
 from tests.workflow.project import environment
 
 HERE = Path(__file__).parent
@@ -68,11 +67,3 @@ class Cluster:
         """What Slurm knows of a job."""
         told = self.ask("scontrol", "show", "job", "--oneliner", job)
         return dict(word.split("=", 1) for word in told.split() if "=" in word)
-
-
-def wait_until(true: Callable[[], object], what: str, seconds: float = 180) -> None:
-    """Return when it is; fail if that takes too long."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.1)

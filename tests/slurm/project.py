@@ -6,7 +6,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.slurm.cluster import Cluster, wait_until
+from tests.slurm.cluster import Cluster
+from tests.waiting import wait_until
 from tests.workflow.project import ROOT, Project
 
 # Of these a run on the cluster has other numbers than one on this machine; of all others it has the same.

@@ -1,15 +1,15 @@
 """What happens to clusters: after each, nothing finished is lost, nothing is computed twice, no number is wrong."""
 
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.slurm.cluster import Cluster, wait_until
+from tests.mounts import fill, small_disk
+from tests.slurm.cluster import Cluster
 from tests.slurm.project import Row, SlurmProject
+from tests.waiting import wait_until
 from tests.workflow.project import Project
 
 pytestmark = pytest.mark.slow
@@ -101,37 +101,22 @@ def test_after_a_kill_the_jobs_left_in_the_queue_are_ended_and_the_bare_command_
     check(project, undisturbed, again={"u05", "u12"})
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 def test_a_full_disk_of_the_submitting_machine_ends_the_run_and_costs_no_finished_cell(
-    small_disk: Path, cluster: Cluster, undisturbed: dict[Row, Row]
+    tmp_path: Path, cluster: Cluster, undisturbed: dict[Row, Row]
 ) -> None:
-    project = SlurmProject(small_disk / "project", cluster)
-    project.config.update(methods=["slow"], targets=TARGETS, share_allocation=True)
-    run = project.start("--retries", "0")
-    wait_until(lambda: project.record("slow", "u02").exists(), "a cell of slow is finished")
-    filler = small_disk / "filler"
-    subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=1M"], capture_output=True, check=False)  # until full
-    run.process.wait(timeout=300)
-    assert run.process.returncode != 0
-    finished = project.records()
-    assert finished
+    disk = tmp_path / "disk"
+    with small_disk(disk, "64m"):
+        project = SlurmProject(disk / "project", cluster)
+        project.config.update(methods=["slow"], targets=TARGETS, share_allocation=True)
+        run = project.start("--retries", "0")
+        wait_until(lambda: project.record("slow", "u02").exists(), "a cell of slow is finished")
+        ballast = fill(disk)
+        run.process.wait(timeout=300)
+        assert run.process.returncode != 0
+        finished = project.records()
+        assert finished
 
-    filler.unlink()
-    assert "4 cells: 4 ok" in project.run()
-    assert {path: digest for path, digest in project.records().items() if path in finished} == finished
-    check(project, undisturbed, again={"u05", "u12"})
+        ballast.unlink()
+        assert "4 cells: 4 ok" in project.run()
+        assert {path: digest for path, digest in project.records().items() if path in finished} == finished
+        check(project, undisturbed, again={"u05", "u12"})

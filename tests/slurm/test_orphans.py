@@ -29,17 +29,30 @@ def test_only_jobs_of_runs_in_this_folder_are_cancelled(commands: Path) -> None:
     (commands / "queue").write_text(
         f"1|prunebench_{UUID}|{commands}\n2|{UUID}|{commands}\n3|prunebench_{UUID}|{commands}/elsewhere\n"
         f"4|interactive|{commands}\n5|my_job|/\n"
+        f"6|my-own-bench_{UUID}|{commands}\n"
     )
     said: list[str] = []
-    end_orphans(said.append)
-    assert (commands / "cancelled").read_text() == "1 2\n"
-    assert "cancelling 2 job(s)" in said[0]
+    assert end_orphans(said.append)
+    assert (commands / "cancelled").read_text() == "1 2 6\n"
+    assert "cancelling 3 job(s)" in said[0]
+
+
+def test_jobs_of_a_run_on_another_host_are_told_of_and_left_alone(commands: Path) -> None:
+    (commands / "queue").write_text(f"1|{UUID}|{commands}\n2|{UUID}|{commands}\n")
+    said: list[str] = []
+    assert not end_orphans(said.append, "login-2")
+    assert not (commands / "cancelled").exists()
+    (sentence,) = said
+    assert "2 job(s) of a run started on login-2 may still be at work in this folder" in sentence
+    assert sentence.endswith("if that run is dead, end them with: scancel 1 2")
+    (commands / "queue").write_text("")
+    assert end_orphans(pytest.fail, "login-2")
 
 
 def test_an_empty_queue_is_not_worth_a_word(commands: Path) -> None:
     (commands / "queue").write_text("")
     said: list[str] = []
-    end_orphans(said.append)
+    assert end_orphans(said.append)
     assert said == []
     assert not (commands / "cancelled").exists()
 
@@ -54,7 +67,7 @@ def test_where_no_run_has_used_slurm_nothing_is_asked(commands: Path) -> None:
 def test_if_slurm_does_not_answer_the_run_says_so_and_goes_on(commands: Path) -> None:
     (commands / "bin" / "squeue").write_text("#!/bin/sh\nexit 1\n")
     said: list[str] = []
-    end_orphans(said.append)
+    assert not end_orphans(said.append)
     assert "Slurm does not say" in said[0]
 
 
@@ -62,4 +75,4 @@ def test_a_folder_from_a_cluster_works_on_a_machine_without_slurm(
     commands: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    end_orphans(lambda text: pytest.fail(text))
+    assert not end_orphans(pytest.fail)

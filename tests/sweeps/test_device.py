@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import uuid
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -11,26 +12,33 @@ from pathlib import Path
 import pytest
 import torch
 
-from prunebench.sweeps.device import claim_device, claim_first_free
+from prunebench.sweeps.device import LOCKS, claim_device, claim_first_free
+from tests.nobody import mode
 
 
 @pytest.fixture
-def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return [str(uuid.uuid4()), str(uuid.uuid4())]
+def names() -> Iterator[list[str]]:
+    names = [str(uuid.uuid4()), str(uuid.uuid4())]
+    yield names
+    for name in names:
+        lock_file(name).unlink(missing_ok=True)
+
+
+def lock_file(name: str) -> Path:
+    return LOCKS / f"prunebench-gpu-{name}.lock"
 
 
 def hold(names: list[str], folder: str, pipe: Connection) -> None:
-    import tempfile
-
-    tempfile.tempdir = folder
+    os.environ["TMPDIR"] = folder
+    os.umask(0o077)
     index, lock = claim_first_free(names, pipe.send)
     pipe.send(index)
     pipe.recv()
-    lock.close()
+    os.close(lock)
 
 
 def other_process(names: list[str], folder: Path) -> tuple[BaseProcess, Connection]:
+    """One that has a folder of its own for temporary files, and a umask that hides its files."""
     context = multiprocessing.get_context("spawn")  # a forked one would share the locks held here
     here, there = context.Pipe()
     process = context.Process(target=hold, args=(names, str(folder), there), daemon=True)
@@ -43,10 +51,12 @@ def test_each_process_gets_a_gpu_of_its_own_and_the_third_waits(names: list[str]
     assert index == 0
     second, second_pipe = other_process(names, tmp_path)
     assert second_pipe.recv() == 1
-    third, third_pipe = other_process(names, tmp_path)
+    assert mode(lock_file(names[1])) == 0o666
+    (tmp_path / "third").mkdir()
+    third, third_pipe = other_process(names, tmp_path / "third")
     assert third_pipe.recv() == "waiting for one of 2 busy GPU(s)"
     assert not third_pipe.poll(1)
-    lock.close()
+    os.close(lock)
     assert third_pipe.recv() == 0
     for process, pipe in ((second, second_pipe), (third, third_pipe)):
         pipe.send("done")
@@ -61,15 +71,7 @@ def test_a_killed_process_gives_its_gpu_back(names: list[str], tmp_path: Path) -
     process.join()
     index, lock = claim_first_free(names[:1], pytest.fail)
     assert index == 0
-    lock.close()
-
-
-def test_a_lock_file_of_somebody_else_that_may_only_be_read_will_do(names: list[str], tmp_path: Path) -> None:
-    path = tmp_path / f"prunebench-gpu-{names[0]}.lock"
-    path.touch(mode=0o444)
-    index, lock = claim_first_free(names, pytest.fail)
-    assert index == 0
-    lock.close()
+    os.close(lock)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -6,8 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from prunebench.errors import PrunebenchError, StorageError
 from prunebench.results.records import EvaluationRecord, PruneRecord, load_record
 from tests.mounts import grow, read_only, small_disk
 from tests.sweeps.project import GOOD, LOG, Project
+from tests.waiting import wait_until
 
 SLOW = GOOD.replace("    return weight.abs()", "    import time\n    time.sleep(0.3)\n    return weight.abs()")
 CODE = """
@@ -33,13 +32,6 @@ def start(project: Project, name: str, log: str, *arguments: Any) -> subprocess.
     return subprocess.Popen([sys.executable, "-c", CODE, about])
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def computed(*logs: str) -> list[str]:
     lines = [line for log in logs for line in Path(log).read_text().splitlines()]
     return sorted(line.split("] good ")[1].split(":")[0] for line in lines if ": ok" in line)
@@ -48,7 +40,7 @@ def computed(*logs: str) -> list[str]:
 def test_two_jobs_on_the_same_cells_compute_each_once(project: Project) -> None:
     project.method("good", SLOW)
     one = start(project, "prune_sweep", "one.log", ["u50", "u60"])
-    wait_until(lambda: project.calls == ["u50"])
+    wait_until(lambda: project.calls == ["u50"], "u50 is begun")
     two = start(project, "prune_sweep", "two.log", ["u60", "u50", "u70"])
     assert (one.wait(), two.wait()) == (0, 0)
     assert sorted(project.calls) == ["u50", "u60", "u70"]
@@ -67,7 +59,7 @@ def test_two_jobs_on_the_same_cells_compute_each_once(project: Project) -> None:
 def test_jobs_on_other_cells_of_a_sweep_do_not_wait(project: Project) -> None:
     project.method("good", SLOW.replace("time.sleep(0.3)", "time.sleep(0.3 if target.token == 'u60' else 30)"))
     one = start(project, "prune_sweep", "one.log", ["u50"])
-    wait_until(lambda: project.calls == ["u50"])
+    wait_until(lambda: project.calls == ["u50"], "u50 is begun")
     project.prune("u60")
     assert one.poll() is None
     one.kill()
@@ -79,7 +71,7 @@ def test_the_lock_of_a_killed_job_means_nothing(project: Project) -> None:
     project.method("good", SLOW.replace("0.3", "0.3 if pathlib.Path('go').exists() else 60").replace(
         "import time\n", "import time, pathlib\n"))  # fmt: skip
     job = start(project, "prune_sweep", "one.log", ["u50"])
-    wait_until(lambda: project.calls == ["u50"])
+    wait_until(lambda: project.calls == ["u50"], "u50 is begun")
     job.send_signal(signal.SIGKILL)
     job.wait()
     lock = project.sweep().prune_record("u50").with_name(".u50.json.lock")

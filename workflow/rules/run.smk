@@ -19,14 +19,16 @@ if gpus := count_gpus():
 
 onstart:
     try:
-        hold_run_lock()
+        run_lock = hold_run_lock(logger.warning)
+        # Without the lock, what is in a cluster's queue may be a live run's.
+        if run_lock.held and end_orphans(logger.warning, run_lock.other_host):
+            run_lock.forget_other_host()
     except PrunebenchError as error:
         raise WorkflowError(str(error)) from None
     if count := settle_times([Path("results"), Path("reports")]):
         logger.info(
             f"{count} files are from the future, so the clock was set back; they now count as made today"
         )
-    end_orphans(logger.warning)
     mend_plugin(logger.warning)
 
 
