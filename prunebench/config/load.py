@@ -1,5 +1,6 @@
 """From the mapping Snakemake read to a checked `Config`: every name in it exists, before any DAG is built."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ def load_config(mapping: Mapping[str, Any]) -> Config:
             duplicate, or a registry file that cannot be read.
     """
     settings = parse(Settings, dict(mapping), "config")
+    if settings.weights == "mapped" and sys.platform != "linux":
+        raise PrunebenchError(f"config: weights: mapped needs Linux, and this is {sys.platform}; choose auto or memory")
     files = settings.registry
     protocols = parse_entries(Protocol, read_yaml(files.protocols), str(files.protocols))
     _known("protocol", [settings.protocol], protocols, "config")

@@ -51,10 +51,13 @@ class BlockPair:
         return {view.name: PairedGrams(*sums) for view in linears}
 
     def statistics(self, needs: Sequence[str], linears: Collection[str]) -> dict[str, InputStatistics]:
-        """Of the inputs of some linears in the block as it is now, by name; what reads the same comes with them."""
-        hidden = [states.now for states in self._states]
+        """Of the inputs of some linears in the block as it is now, by name; what reads the same comes with them.
+
+        With no needs they are empty, and the data does not run through the block.
+        """
+        calls, hidden = (self._calls, [states.now for states in self._states]) if needs else ([], [])
         groups = [group for group in self._groups if any(view.name in linears for view in group)]
-        return gather(self._block, groups, self._calls, hidden, needs, False)[0]
+        return gather(self._block, groups, calls, hidden, needs, False)[0]
 
     def advance(self) -> None:
         """Both go on to the next block."""

@@ -27,8 +27,8 @@ def mapped_empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     """A tensor of zeros over a file of its own.
 
     Raises:
-        StorageError: the scratch folder has no room for it. A write to a page that the disk has no room for would
-            kill the process instead, so the room is taken here.
+        StorageError: the scratch folder is kept in memory itself, or has no room, or its file cannot be mapped. A
+            write to a page that the disk has no room for would kill the process instead, so the room is taken here.
     """
     tensor = torch.empty(0, dtype=dtype)
     numel = torch.Size(shape).numel()
@@ -36,15 +36,32 @@ def mapped_empty(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         return tensor.reshape(shape)
     size, folder = numel * tensor.element_size(), scratch_folder()
     try:
+        if _is_in_memory(folder):
+            raise StorageError(
+                f"{folder} is kept in memory, where mapped weights save none; set TMPDIR to a folder on a disk, or "
+                "weights: memory in the config"
+            )
         with tempfile.TemporaryFile(dir=folder) as file:
             os.posix_fallocate(file.fileno(), 0, size)
             storage: Any = torch.UntypedStorage.from_file(f"/proc/self/fd/{file.fileno()}", shared=True, nbytes=size)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # torch raises the latter where the mapping itself fails
+        reason = error.strerror if isinstance(error, OSError) else error
         raise StorageError(
-            f"{folder} cannot take {size / 1e9:.2f} GB of mapped weights ({error.strerror}); set TMPDIR to a folder on "
+            f"{folder} cannot take {size / 1e9:.2f} GB of mapped weights ({reason}); set TMPDIR to a folder on "
             "a disk with room for the model, or weights: memory in the config"
         ) from error
     return tensor.set_(storage).view(torch.Size(shape))
+
+
+def _is_in_memory(folder: Path) -> bool:
+    """Whether the folder's file system is one without a disk."""
+    device = folder.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        mount, _, file_system = line.partition(" - ")  # 36 35 98:0 / /mnt rw,noatime - ext4 /dev/root rw
+        if mount.split()[2] == number:
+            return file_system.split()[0] in ("tmpfs", "ramfs")
+    return False
 
 
 def mapped_copy(tensor: Tensor) -> Tensor:

@@ -50,6 +50,6 @@ def prune_recovered(
         for module in sorted(chosen.get(index, ()), key=lambda module: module.kind):
             refit(pair, [linear for linear in module.linears.values() if linear is not module.output])
             refit(pair, [module.output])
-            remove_units(module, choose(module, pair.statistics(needs, module.linears) if needs else {}))
+            remove_units(module, choose(module, pair.statistics(needs, module.linears)))
 
     visit_pairs(model, calibration, visit, device, progress)

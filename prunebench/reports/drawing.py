@@ -41,7 +41,7 @@ _MARKERS = "os^DvP*X<>hp"
 _HEADINGS = {"unstructured": "unstructured sparsity", "n:m": "N:M", "structured": "structured"}
 _CEILING = 100  # times the dense perplexity: where a model is of no use any more the axis ends
 _LONGEST = 36  # characters of a name
-_DRAWN = 12  # so many methods can be told apart
+_DRAWN = 12  # so many methods, beside the grey of chance, can be told apart
 _FOOTNOTE, _FOOTNOTE_WIDTH = 7, 3.9  # size of its letters and the mean width of one, points
 _LISTED = 6  # so many failed cells are named below a figure
 
@@ -73,7 +73,7 @@ def method_looks(shown: Iterable[Panel]) -> dict[str, Look]:
 def draw(source: Source, panel: Panel, looks: Mapping[str, Look], ink: str = "black") -> Figure:
     """The panel with one set of axes per pattern, sharing the perplexity axis; to be called under `STYLE`.
 
-    Of more methods than can be told apart the leading ones are drawn, and the figure says so.
+    Of more methods than can be told apart the leading ones and random pruning are drawn, and the figure says so.
     """
     everything, panel = panel, panel.leading(_DRAWN)
     by_pattern = groupby(panel.targets, key=lambda token: Target.parse(token).pattern)
@@ -172,7 +172,8 @@ def _footnote(source: Source, panel: Panel, methods: int) -> str:
     if _ceiling(panel):
         sentences.append(f"The axis ends at {_CEILING} times the dense perplexity.")
     if len(panel.methods) < methods:
-        best = f"Of {methods} methods the {len(panel.methods)} of the best mean place over all targets are shown."
+        control = " and random pruning" if RANDOM_METHOD in panel.methods else ""
+        best = f"Of {methods} methods the {_DRAWN} of the best mean place over all targets{control} are shown."
         return f"{best} The table has all.\n{' '.join(sentences)}".strip()
     return " ".join(sentences)
 

@@ -80,29 +80,30 @@ class Panel:
         return [entry for (_, at), entries in self.entries.items() if at == target for entry in entries]
 
     def leading(self, count: int) -> "Panel":
-        """The panel with so many of its methods: those of the best mean place over all targets, and random pruning.
+        """The panel with random pruning and so many other methods: those of the best mean place over all targets.
 
-        At a target they are placed by their mean over the seeds, with those that failed at one of them last.
+        At a target they are placed by their mean over the seeds. Places are shares of the methods tried there, and
+        whoever failed at a seed or was not tried is last: few targets, or easy ones, are no advantage.
         """
-        if len(self.methods) <= count:
+        ranked = [method for method in self.methods if method != RANDOM_METHOD]
+        if len(ranked) <= count:
             return self
         sign = 1 if self.how.lower_is_better else -1
-        places: dict[str, list[int]] = {method: [] for method in self.methods}
+        places: dict[str, float] = dict.fromkeys(ranked, 0.0)
         for target in self.targets:
-            found = {method: entries for method in self.methods if (entries := self.at(method, target))}
+            tried = {method: entries for method in ranked if (entries := self.at(method, target))}
             means = {
                 method: sign * fmean(entry.number for entry in entries)
-                for method, entries in found.items()
+                for method, entries in tried.items()
                 if all(entry.status == "ok" for entry in entries)
             }
-            for place, method in enumerate(sorted(means, key=means.__getitem__)):
-                places[method].append(place)
-            for method in found.keys() - means.keys():
-                places[method].append(len(found))
-        tried = [method for method in self.methods if places[method]]
-        best = sorted(tried, key=lambda method: (method != RANDOM_METHOD, fmean(places[method])))[:count]
-        kept = {key: entries for key, entries in self.entries.items() if key[0] in (DENSE_METHOD, *best)}
-        return replace(self, entries=kept, methods=[method for method in self.methods if method in best])
+            order = {method: place for place, method in enumerate(sorted(means, key=means.__getitem__))}
+            for method in ranked:
+                places[method] += order[method] / len(tried) if method in order else 1
+        best = sorted(ranked, key=places.__getitem__)[:count]
+        kept = [method for method in self.methods if method == RANDOM_METHOD or method in best]
+        entries = {key: found for key, found in self.entries.items() if key[0] in (DENSE_METHOD, *kept)}
+        return replace(self, entries=entries, methods=kept)
 
 
 def panels(source: Source) -> Iterator[Panel]:

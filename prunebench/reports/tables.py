@@ -77,7 +77,7 @@ def latex_table(source: Source, panel: Panel) -> str:
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{caption}{of_all}}}",
-            rf"\label{{tab:{label}{f'-{number}' if of_all else ''}}}",
+            rf"\label{{tab:{label}{f'-{number}' if number > 1 else ''}}}",  # the first is what a text refers to
             r"\smallskip",
             r"\begin{adjustbox}{max width=\linewidth}",
             *_tabular(source, panel, methods, targets, decided),

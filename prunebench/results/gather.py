@@ -105,11 +105,13 @@ def _no_search_for_loops() -> Iterator[None]:
 
     Thousands of them are searched again and again while they are read, which doubles the time of reading.
     """
+    searches = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if searches:
+            gc.enable()
 
 
 def _titles(config: Config) -> dict[str, dict[str, str]]:

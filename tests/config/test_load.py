@@ -92,6 +92,13 @@ def test_without_the_dense_method_there_is_no_dense_row(mapping: Mapping) -> Non
         load_config(mapping)
 
 
+def test_mapped_weights_are_for_linux(mapping: Mapping, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(PrunebenchError, match="mapped needs Linux, and this is darwin; choose auto or memory"):
+        load_config({**mapping, "weights": "mapped"})
+    assert load_config({**mapping, "weights": "auto"}).weights == "auto"
+
+
 def test_loading_what_was_loaded_changes_nothing(mapping: Mapping) -> None:
     assert load_config(mapping) == load_config(mapping)
 

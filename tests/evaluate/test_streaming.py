@@ -1,6 +1,7 @@
 """A streamed model gives the bits that the plain one gives. On the CPU nothing moves, but the paths are the same."""
 
 import copy
+import weakref
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from prunebench.evaluate.perplexity import perplexity
 from prunebench.evaluate.streaming import is_streamed, place, stream
 from prunebench.models.architectures import ARCHITECTURES
 from prunebench.models.mapped import copy_model
+from prunebench.models.placement import on_device
 from prunebench.patches.surgery import keep_blocks
 from prunebench.results.expected import block_pairs
 from tests.evaluate.tiny import tiny_llama, tiny_tokenizer
@@ -59,6 +61,40 @@ def test_each_block_is_computed_once_for_each_window_and_comes_once_for_all(monk
     assert len(forwards) == len(WINDOWS) * len(model.model.layers)
     # Once for all windows, and within that once more, which moves nothing, for each.
     assert len(visits) == (1 + len(WINDOWS)) * len(model.model.layers)
+
+
+def test_what_a_block_was_given_is_not_kept_when_it_has_given_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, inputs, alive = streamed(tiny_model("llama")), [], []
+
+    def captured(*args: object) -> object:
+        first, calls = capture_block_calls(*args)  # type: ignore[arg-type]
+        inputs.append(weakref.ref(first))
+        return first, calls
+
+    monkeypatch.setattr(streaming, "capture_block_calls", captured)
+    count = lambda *_: alive.append(sum(ref() is not None for ref in inputs))  # noqa: E731
+    for layer in model.model.layers[:2]:
+        layer.mlp.register_forward_hook(count)
+    perplexity(model, WINDOWS, "text")
+    assert alive == [5, 4, 3, 2, 1, *[0] * 5]  # of the first block, then of the second
+
+
+@pytest.mark.parametrize(("windows_that_fit", "passes"), [(5.5, 1), (2.5, 3), (0.5, 5)])
+def test_on_a_gpu_as_many_windows_go_together_as_half_of_what_is_free_holds(
+    windows_that_fit: float, passes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = tiny_model("llama")
+    model, config = streamed(plain), plain.config
+    # Hidden states, and the cosines and sines of positions, which all blocks share, in float32; the rest is small.
+    kept = WINDOWS.shape[1] * 4 * (config.hidden_size + 2 * config.head_dim)
+    monkeypatch.setattr(streaming, "_free_bytes", lambda device: 2 * windows_that_fit * kept)
+    visits: list[nn.Module] = []
+    monkeypatch.setattr(
+        streaming, "on_device",
+        lambda module, *args, **options: visits.append(module) or on_device(module, *args, **options),
+    )  # fmt: skip
+    assert perplexity(model, WINDOWS, "text") == perplexity(plain, WINDOWS, "text")
+    assert len(visits) == (passes + len(WINDOWS)) * len(model.model.layers)
 
 
 def test_a_model_that_lost_blocks_is_streamed_like_any_other() -> None:

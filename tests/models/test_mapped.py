@@ -1,14 +1,27 @@
 """Weights over scratch files: ordinary tensors, of which nothing is left in the folder."""
 
 import copy
+import os
+import resource
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
 from torch import nn
 
-from prunebench.errors import PrunebenchError
-from prunebench.models.mapped import copy_beside, copy_model, is_mapped, joined, map_the_rest, mapped_copy, mapped_empty
+from prunebench.errors import StorageError
+from prunebench.models.mapped import (
+    copy_beside,
+    copy_model,
+    is_mapped,
+    joined,
+    map_the_rest,
+    mapped_copy,
+    mapped_empty,
+    scratch_folder,
+)
 from prunebench.models.placement import on_device
 from tests.tiny_models import random_ids, tiny_model
 
@@ -16,9 +29,10 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    return tmp_path
+def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with TemporaryDirectory(dir=scratch_folder()) as folder:  # not `tmp_path`: `/tmp` may be kept in memory
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (7,), (), (0, 4)])
@@ -38,9 +52,28 @@ def test_a_transposed_tensor_is_copied_by_its_values() -> None:
 
 
 def test_a_folder_without_room_is_named_and_nothing_is_left(scratch: Path) -> None:
-    with pytest.raises(PrunebenchError, match=f"{scratch} cannot take 1000000.00 GB of mapped weights"):
+    with pytest.raises(StorageError, match=f"{scratch} cannot take 1000000.00 GB of mapped weights"):
         mapped_empty([10**15], torch.uint8)
     assert list(scratch.iterdir()) == []
+
+
+def test_a_folder_that_is_kept_in_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not os.path.ismount("/dev/shm"):
+        pytest.skip("no file system in memory to try")
+    monkeypatch.setenv("TMPDIR", "/dev/shm")
+    with pytest.raises(StorageError, match="/dev/shm is kept in memory, where mapped weights save none; set TMPDIR"):
+        mapped_empty([3], torch.float32)
+
+
+def test_a_file_that_cannot_be_mapped_is_named_like_one_that_cannot_be_written(scratch: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (held + 2**26, before[1]))
+    try:
+        with pytest.raises(StorageError, match=rf"{scratch} cannot take 0\.27 GB of mapped weights \(.*; set TMPDIR"):
+            mapped_empty([2**28], torch.uint8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def test_a_copy_of_a_model_shares_nothing_with_it_and_stays_tied() -> None:

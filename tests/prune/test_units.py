@@ -18,6 +18,7 @@ METHODS = [
     "greedy_output@compensation=two_step",
     "random_units",
     "magnitude_units",
+    "magnitude_units@compensation=two_step",
     "mag_sp",
     "wanda_sp",
     "flap",

@@ -1,5 +1,8 @@
+import shutil
+
 import pytest
 
+from prunebench.reports.build import build_leaderboard
 from prunebench.results.runfiles import read_run, write_run
 from prunebench.sealed import write_sealed_json
 from tests.results.example import make_run
@@ -21,3 +24,60 @@ def amend(run_files, provenance, changes):
 def run_files(tmp_path_factory):
     """`metrics.csv` and `provenance.json` of the example run."""
     return save_run(make_run(tmp_path_factory.mktemp("run")))
+
+
+@pytest.fixture(scope="session")
+def address(run_files, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "leaderboard.html"
+    build_leaderboard(*run_files, path)
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")  # not longer: while its driver runs, nothing else in the process can run a loop
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright missing: no page is tried in a browser")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("no chromium: no page is tried in a browser")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(
+            executable_path=chromium, args=["--headless", "--no-sandbox", "--disable-gpu"], headless=True
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens an address; at the end of the test nothing may have been complained about or fetched."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    complaints, requests = [], []
+
+    def opened(address, **settings):
+        tab = (browser.new_context(**settings) if settings else context).new_page()
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.goto(address)
+        return tab
+
+    yield opened
+    context.close()
+    assert complaints == []
+    assert {url.partition("#")[0] for url in requests if not url.startswith("data:")} <= {requests[0].partition("#")[0]}
+    assert all(url.startswith(("file:", "data:")) for url in requests)
+
+
+def column(tab, key):
+    """The texts of one column, dense row first."""
+    index = tab.locator("#head th").evaluate_all(
+        "(heads, key) => heads.findIndex(head => head.dataset.key === key)", key
+    )
+    texts = (
+        "(rows, i) => rows.map(({children: cells}) => (cells[i].querySelector('bdi, strong') ?? cells[i]).textContent)"
+    )
+    return tab.locator("#body tr:not(.details)").evaluate_all(texts, index)
+
+
+def methods(tab):
+    return tab.locator("#body tr:not(.details)").evaluate_all("rows => rows.map(row => row.dataset.method)")

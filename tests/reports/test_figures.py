@@ -1,11 +1,12 @@
 import xml.etree.ElementTree as ElementTree
+from math import nan
 
 import pytest
 
 from prunebench.reports.build import build_figures
 from prunebench.reports.drawing import PALETTE, draw, method_looks
 from prunebench.reports.figures import inline_svg
-from prunebench.reports.panels import Panel, panels
+from prunebench.reports.panels import Entry, Panel, panels
 from prunebench.reports.source import Source
 from tests.reports.conftest import save_run
 from tests.reports.hostile import make_hostile_titles
@@ -142,20 +143,50 @@ def test_of_many_methods_the_best_placed_are_drawn_with_random_and_the_figure_sa
     for target in ("u50", "u60"):
         worse = sorted(names, key=lambda name: panel.at(name, target)[0].number)
         sums = {name: sums[name] + worse.index(name) for name in names}
-    assert len(drawn) == 12
+    assert len(drawn) == 13
     assert "random" in drawn
     left_out = set(names) - drawn
     assert max(sums[name] for name in drawn - {"random"}) <= min(sums[name] for name in left_out)
-    assert "Of 16 methods the 12 of the best mean place over all targets are shown" in figure.get_supxlabel()
+    note = " ".join(figure.get_supxlabel().split())
+    assert "Of 16 methods the 12 of the best mean place over all targets and random pruning are shown" in note
 
 
 def test_a_method_that_failed_somewhere_is_placed_last_there(tmp_path):
     run = make_run(tmp_path, models=("smollm2-135m",), targets=("n2m4",))
     panel = next(panel for panel in panels(Source.read(*save_run(run))) if panel.metric == "perplexity")
     assert panel.at("stade", "n2m4")[0].status == "rejected"
-    assert "stade" not in panel.leading(5).methods
-    assert panel.leading(5).methods == [method for method in panel.methods if method != "stade"]
-    assert panel.leading(6) is panel
+    assert panel.leading(4).methods == [method for method in panel.methods if method != "stade"]
+    assert panel.leading(5) is panel
+
+
+def made_up(values):
+    """A panel of perplexities by method and target."""
+    entries = {
+        (method, target): [Entry(method, target, "0", "ok", "", str(value), "", "", value, nan, nan, 8, "", nan)]
+        for method, of_method in values.items()
+        for target, value in of_method.items()
+    }
+    return Panel("laptop-512", "opt-tiny", "perplexity", "wiki-sample", entries, list(values))
+
+
+def test_targets_that_were_not_tried_are_no_advantage():
+    panel = made_up({
+        "few": {"u50": 10}, "all": {"u50": 20, "u60": 20, "u70": 20}, "worse": {"u50": 30, "u60": 30, "u70": 30},
+    })  # fmt: skip
+    assert panel.leading(2).methods == ["all", "worse"]
+    assert panel.leading(1).methods == ["all"]
+
+
+def test_a_place_among_many_counts_no_more_than_one_among_few():
+    crowd = {f"m{number}": {"u50": 20 + number} for number in range(6)}
+    panel = made_up({"a": {"u50": 23.5, "u60": 10, "n2m4": 10}, "b": {"u50": 10, "u60": 20, "n2m4": 20}, **crowd})
+    assert panel.leading(1).methods == ["a"]  # places 4 of 8, 0 of 2, 0 of 2 against 0 of 8, 1 of 2, 1 of 2
+
+
+def test_random_pruning_is_shown_besides():
+    panel = made_up({name: {"u50": value} for name, value in (("a", 1), ("random", 9), ("b", 2), ("c", 3))})
+    assert panel.leading(2).methods == ["a", "random", "b"]
+    assert panel.leading(3) is panel
 
 
 def test_a_long_footnote_is_broken_into_lines_that_fit(tmp_path):

@@ -1,4 +1,4 @@
-"""What a page embeds is everything the board knows, in fewer words."""
+"""What a page embeds is everything the board knows, in fewer words; the page's script makes the same of it again."""
 
 import json
 
@@ -10,31 +10,8 @@ from prunebench.reports.panels import panels
 from prunebench.reports.source import Source
 
 
-def unpacked(columns):
-    """The cells again, as the page's script makes them."""
-
-    def failure(metric, number):
-        different, numbers = columns["failures"][metric]
-        return different[numbers[str(number)]] if str(number) in numbers else None
-
-    def there(found):
-        return {name: value for name, value in found.items() if value is not None}
-
-    return [
-        {
-            **{field: different[numbers[i]] for field, (different, numbers) in columns["words"].items()},
-            "seed": seed,
-            "texts": columns["texts"][i],
-            "values": {
-                name: [column[i] for column in values]
-                for name, values in columns["values"].items()
-                if any(column[i] is not None for column in values)
-            },
-            "failures": there({metric: failure(metric, i) for metric in columns["failures"]}),
-            "costs": there({name: column[i] for name, column in columns["costs"].items()}),
-        }
-        for i, seed in enumerate(columns["seed"])
-    ]
+def as_json(cells):
+    return json.loads(json.dumps(cells))
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +20,9 @@ def cells(run_files):
     return board(source, list(panels(source)))["cells"]
 
 
-def test_packed_cells_are_the_same_cells(cells):
+def test_the_page_unpacks_the_same_cells(visit, address, cells):
     assert any(cell["failures"] for cell in cells)
-    assert unpacked(json.loads(json.dumps(packed(cells)))) == json.loads(json.dumps(cells))
+    assert visit(address).evaluate("data.cells") == as_json(cells)
 
 
 def test_packed_cells_take_half_the_room(cells):
@@ -53,5 +30,5 @@ def test_packed_cells_take_half_the_room(cells):
     assert len(json.dumps(packed(many))) < 0.5 * len(json.dumps(many))
 
 
-def test_no_cells_are_packed_too():
-    assert unpacked(json.loads(json.dumps(packed([])))) == []
+def test_no_cells_are_unpacked_too(visit, address):
+    assert visit(address).evaluate("columns => unpacked(columns)", as_json(packed([]))) == []

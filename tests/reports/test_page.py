@@ -1,73 +1,16 @@
 """The leaderboard in a real browser."""
 
 import re
-import shutil
 
 import pandas as pd
 import pytest
 
 from prunebench.reports.build import build_leaderboard
 from prunebench.reports.source import Source
-from tests.reports.conftest import amend, save_run
+from prunebench.results.runfiles import read_run, write_run
+from tests.reports.conftest import amend, column, methods, save_run
 from tests.reports.hostile import TEXTS, make_hostile, make_hostile_titles
 from tests.results.example import FAILURES, METHODS, make_run
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright missing: the page is not tried in a browser")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium: the page is not tried in a browser")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--headless", "--no-sandbox", "--disable-gpu"], headless=True
-        )
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
-def address(run_files, tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "leaderboard.html"
-    build_leaderboard(*run_files, path)
-    return path.as_uri()
-
-
-@pytest.fixture
-def visit(browser):
-    """Opens an address; at the end of the test nothing may have been complained about or fetched."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    complaints, requests = [], []
-
-    def opened(address, **settings):
-        tab = (browser.new_context(**settings) if settings else context).new_page()
-        tab.on("console", lambda message: complaints.append(message.text))
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("request", lambda request: requests.append(request.url))
-        tab.goto(address)
-        return tab
-
-    yield opened
-    context.close()
-    assert complaints == []
-    assert {url.partition("#")[0] for url in requests if not url.startswith("data:")} <= {requests[0].partition("#")[0]}
-    assert all(url.startswith(("file:", "data:")) for url in requests)
-
-
-def column(tab, key):
-    """The texts of one column, dense row first."""
-    index = tab.locator("#head th").evaluate_all(
-        "(heads, key) => heads.findIndex(head => head.dataset.key === key)", key
-    )
-    texts = (
-        "(rows, i) => rows.map(({children: cells}) => (cells[i].querySelector('bdi, strong') ?? cells[i]).textContent)"
-    )
-    return tab.locator("#body tr:not(.details)").evaluate_all(texts, index)
-
-
-def methods(tab):
-    return tab.locator("#body tr:not(.details)").evaluate_all("rows => rows.map(row => row.dataset.method)")
 
 
 def sorted_methods(run_files, target, metric="perplexity", dataset="wiki-sample", model="smollm2-135m"):
@@ -267,9 +210,10 @@ def test_two_thousand_cells_can_be_searched(visit, tmp_path, run_files):
     source = Source.read(*run_files)
     frame = source.metrics[list(source.metrics.columns[:17])]
     copies = [frame.assign(model=frame["model"] + f"-{i}") for i in range(40)]
-    path = tmp_path / "metrics.csv"
-    pd.concat(copies).query("metric != 'perplexity' or dataset == ''").to_csv(path, index=False)
-    build_leaderboard(path, run_files[1], tmp_path / "page.html")
+    frame = pd.concat(copies).query("metric != 'perplexity' or dataset == ''")
+    files = tmp_path / "metrics.csv", tmp_path / "provenance.json"
+    write_run(frame, read_run(*run_files), *files)
+    build_leaderboard(*files, tmp_path / "page.html")
     tab = visit((tmp_path / "page.html").as_uri())
     assert "2000 cells" in tab.locator(".lead").inner_text()
     tab.evaluate("() => { window.started = performance.now(); }")
@@ -277,90 +221,6 @@ def test_two_thousand_cells_can_be_searched(visit, tmp_path, run_files):
     tab.fill("#query", "wanda")
     assert len(methods(tab)) == 5
     assert tab.evaluate("() => performance.now() - window.started") < 10_000
-
-
-@pytest.fixture(scope="module")
-def large(run_files, tmp_path_factory):
-    """The page of 10,080 cells of one model, in 2,520 methods."""
-    frame = Source.read(*run_files).metrics
-    frame = frame[list(frame.columns[:17])].query("model == 'smollm2-135m' and metric != 'perplexity'")
-    frame = frame[frame["metric"].isin(["acc", "rank", "sparsity", "continuation"])]
-    dense, pruned = frame.query("method == 'dense'"), frame.query("method != 'dense'")
-    copies = [pruned.assign(method=pruned["method"] + f"@nsamples={i}") for i in range(1, 421)]
-    folder = tmp_path_factory.mktemp("large")
-    pd.concat([dense, *copies]).to_csv(folder / "metrics.csv", index=False)
-    build_leaderboard(folder / "metrics.csv", run_files[1], folder / "page.html")
-    return folder / "page.html"
-
-
-def shown_rows(tab):
-    return tab.locator("#body tr:not(.details)").count() - 1  # without the dense one
-
-
-def test_ten_thousand_rows_come_in_pages(visit, large):
-    assert large.stat().st_size < 15_000_000
-    tab = visit(f"{large.as_uri()}#metric=acc%2Fpiqa&target=all")
-    assert "10080 of 10080 rows, here 1 to 100" in tab.locator("#summary").inner_text()
-    assert shown_rows(tab) == 100
-    assert tab.locator("#page").input_value() == "1"
-    tab.click("#next")
-    assert "here 101 to 200" in tab.locator("#summary").inner_text()
-    assert methods(tab)[0] == "dense"
-    assert tab.locator("#next").evaluate("element => element === document.activeElement")
-    again = visit(tab.evaluate("location.href"))
-    assert again.locator("#page").input_value() == "2"
-    assert methods(again) == methods(tab)
-    tab.select_option("#page", "101")
-    assert shown_rows(tab) == 80
-    assert tab.locator("#next").get_attribute("aria-disabled") == "true"
-    tab.locator("#next").focus()
-    tab.keyboard.press("Enter")
-    assert tab.locator("#page").input_value() == "101"
-    tab.select_option("#size", "500")
-    assert tab.locator("#page").input_value() == "1"
-    assert shown_rows(tab) == 500
-    last = visit(f"{large.as_uri()}#metric=acc%2Fpiqa&target=all&page=99999")
-    assert last.locator("#page").input_value() == "101"
-
-
-def test_sorting_and_searching_reach_the_rows_of_other_pages(visit, large):
-    tab = visit(f"{large.as_uri()}#metric=acc%2Fpiqa&target=all&page=7")
-    tab.locator("th[data-key=value] button").click()
-    assert tab.locator("#page").input_value() == "1"
-    best = max(map(float, column(tab, "value")[1:]))
-    tab.locator("th[data-key=value] button").click()
-    worst = max(map(float, column(tab, "value")[1:]))
-    assert worst < best
-    tab.fill("#query", "stade_nobias@nsamples=417")
-    assert set(methods(tab)[1:]) == {"stade_nobias@nsamples=417"}
-    assert shown_rows(tab) == 4
-    assert tab.locator("#pager").is_hidden()
-    tab.click("#reset")
-    tab.select_option("#status", "rejected")
-    assert "420 of 10080 rows, here 1 to 100" in tab.locator("#summary").inner_text()
-
-
-def test_nobody_waits_for_ten_thousand_rows(visit, large):
-    tab = visit(f"{large.as_uri()}#metric=acc%2Fpiqa&target=all")
-    ready = "() => performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
-    assert tab.evaluate(ready) < 10_000
-    for act in (
-        "document.querySelector('th[data-key=coverage] button').click()",
-        "document.querySelector('th[data-key=method] button').click()",
-        "const q = document.querySelector('#query'); q.value = 'wanda 41'; q.dispatchEvent(new Event('input'))",
-        "document.querySelector('#reset').click()",
-        "document.querySelector('#next').click()",
-    ):
-        timed = f"const start = performance.now(); {act}; document.body.offsetHeight; return performance.now() - start"
-        took = tab.evaluate(f"() => {{ {timed} }}")
-        assert took < 5_000, act  # a tenth of a second, when nothing else runs
-
-
-def test_a_small_board_has_no_pages(visit, address):
-    tab = visit(address)
-    tab.click(".card.all")
-    assert tab.locator("#pager").is_hidden()
-    assert "here" not in tab.locator("#summary").inner_text()
 
 
 def test_the_mark_of_a_domain_the_model_saw_comes_and_goes_with_the_metric(run_files, visit, tmp_path):

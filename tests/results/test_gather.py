@@ -33,6 +33,15 @@ def test_a_run_without_a_single_record_still_has_a_row_for_every_cell(mapping: d
     assert gc.isenabled()
 
 
+def test_collecting_leaves_the_search_for_loops_as_it_was(mapping: dict[str, Any], tmp_path: Path) -> None:
+    gc.disable()
+    try:
+        gather(load_config({**mapping, "models": "one"}), tmp_path / "metrics.csv", tmp_path / "provenance.json")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize(
     ("registry", "change", "collects_again"),
     [

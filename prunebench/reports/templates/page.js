@@ -65,6 +65,8 @@ function sortBy(column) {
   document.querySelector(`th[data-key="${column.key}"] button`).focus();
 }
 
+let printing = false; // paper has no pager
+
 function drawTable() {
   const shown = columns();
   const column = shown.find(candidate => candidate.key === state.sort) ?? shown.find(candidate => candidate.key === "value");
@@ -72,13 +74,15 @@ function drawTable() {
   const entries = all.filter(matches).sort(compare(column, state.descending));
   const pinned = denseRows();
   const size = Number(state.size), pages = Math.max(1, Math.ceil(entries.length / size));
-  const page = Math.min(Number(state.page), pages), before = (page - 1) * size;
-  const visible = entries.slice(before, before + size);
+  state.page = String(Math.min(Number(state.page), pages));
+  const page = Number(state.page), before = printing ? 0 : (page - 1) * size;
+  const visible = printing ? entries : entries.slice(before, before + size);
   setAxis([...pinned, ...entries]);
   drawHead(shown);
   const lines = [...pinned.map(entry => [entry, "dense"]), ...visible.map(entry => [entry, entry.score?.[RANK] === 1 && entry.status === "ok" ? "first" : null])];
-  find("body").replaceChildren(...lines.flatMap(([entry, kind]) => {
-    const line = make("tr", {class: kind, "data-method": entry.cell.method, "data-target": entry.cell.target},
+  find("table").setAttribute("aria-rowcount", 1 + pinned.length + entries.length); // the head is a row
+  find("body").replaceChildren(...lines.flatMap(([entry, kind], i) => {
+    const line = make("tr", {class: kind, "aria-rowindex": 2 + i + (i < pinned.length ? 0 : before), "data-method": entry.cell.method, "data-target": entry.cell.target},
       shown.map(item => make(item.head ? "th" : "td", {scope: item.head ? "row" : null, class: classes(item)}, item.cell(entry))));
     return opened.has(keyOf(entry.cell)) ? [line, details(entry, shown.length)] : [line];
   }));
@@ -90,7 +94,7 @@ function drawTable() {
   find("overlap").hidden = !overlap;
   const items = pinned[0]?.score?.[ITEMS];
   const failed = entries.filter(entry => entry.status !== "ok").length;
-  find("summary").textContent = `${entries.length} of ${all.length} rows${pages > 1 ? `, here ${before + 1} to ${before + visible.length}` : ""}${failed ? `, ${failed} without a valid value` : ""}; ${metric.lower ? "lower" : "higher"} is better${items ? `; each a mean over ${items} ${metric.log ? "windows" : "questions"}` : ""}`;
+  find("summary").textContent = `${entries.length} of ${all.length} rows${visible.length < entries.length ? `, here ${before + 1} to ${before + visible.length}` : ""}${failed ? `, ${failed} without a valid value` : ""}; ${metric.lower ? "lower" : "higher"} is better${items ? `; each a mean over ${items} ${metric.log ? "windows" : "questions"}` : ""}`;
   drawPager(page, pages, entries.length);
 }
 
@@ -131,7 +135,7 @@ function drawCards() {
     const lines = [make("span", {class: "target"}, label)];
     if (best) {
       const score = best.entries[0].score;
-      const change_ = change(best.mean, denseValue(state.model), metric);
+      const change_ = change(best.mean, denseValue(), metric);
       const names = rivals.length > 3 ? `${rivals.length} others` : rivals.map(rival => rival.title).join(", ");
       lines.push(make("bdi", {class: "winner"}, best.title),
         make("span", {}, make("strong", {}, number(best.mean), metric.unit), " ", small(best.entries.length === 1 ? interval(score) : `mean of ${best.entries.length} seeds`)),
@@ -188,6 +192,7 @@ if (data.cells.length && Object.keys(data.metrics).length) {
   });
   find("query").addEventListener("input", event => choose({query: event.target.value}));
   find("reset").addEventListener("click", () => choose({query: "", family: "", origin: "", pattern: "", status: "", target: state.target}));
+  for (const [event, starts] of [["beforeprint", true], ["afterprint", false]]) addEventListener(event, () => { printing = starts; drawTable(); });
   find("board").hidden = false;
   draw();
 }
