@@ -102,8 +102,8 @@ class Panel:
                 places[method] += order[method] / len(tried) if method in order else 1
         best = sorted(ranked, key=places.__getitem__)[:count]
         kept = [method for method in self.methods if method == RANDOM_METHOD or method in best]
-        entries = {key: found for key, found in self.entries.items() if key[0] in (DENSE_METHOD, *kept)}
-        return replace(self, entries=entries, methods=kept)
+        shown = {key: entries for key, entries in self.entries.items() if key[0] in (DENSE_METHOD, *kept)}
+        return replace(self, entries=shown, methods=kept)
 
 
 def panels(source: Source) -> Iterator[Panel]:
