@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers.utils import logging
 
-from benchmarks.random_model import random_llama
+from benchmarks.random_model import METHODS, Shape, random_llama
 from prunebench.engine.determinism import reset_global_state
 from prunebench.evaluate.perplexity import perplexity
 from prunebench.evaluate.streaming import place
@@ -36,7 +36,6 @@ from prunebench.prune.cell import prune_cell
 from prunebench.sweeps.memory import held_bytes
 from prunebench.targets import Target
 
-METHODS = {"magnitude": "u50", "wanda": "u50", "sparsegpt": "u50", "flap": "s20"}
 DEPTHS = (4, 16)
 HIDDEN, INTERMEDIATE, HEADS = 1536, 4096, 12  # 28 million weights in a block, 57 MB in bfloat16
 _POLL_SECONDS = 0.005
@@ -66,10 +65,8 @@ def main() -> None:
 def write_model(folder: Path, blocks: int, hidden: int, intermediate: int, dtype: str = "bfloat16") -> Path:
     """A checkpoint in a new folder."""
     logging.disable_progress_bar()
-    cpu = torch.device("cpu")
-    random_llama(
-        blocks, hidden, intermediate, HEADS, 1000, 512, getattr(torch, dtype), cpu, mapped=False
-    ).save_pretrained(folder)
+    shape = Shape(blocks, hidden, intermediate, HEADS, vocabulary=1000, positions=512)
+    random_llama(shape, getattr(torch, dtype), torch.device("cpu"), mapped=False).save_pretrained(folder)
     return folder
 
 

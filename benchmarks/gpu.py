@@ -10,7 +10,6 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from transformers.utils import logging
 
-from benchmarks.random_model import random_llama
+from benchmarks.random_model import METHODS, Shape, random_llama
 from prunebench.engine.determinism import reset_global_state
 from prunebench.patches.diff import make_patch
 from prunebench.patches.format import save_patch
@@ -31,25 +30,9 @@ from prunebench.prune.cell import prune_cell
 from prunebench.sweeps.handlers import Meter
 from prunebench.targets import Target
 
-METHODS = {"magnitude": "u50", "wanda": "u50", "sparsegpt": "u50", "flap": "s20"}
 _ROOT = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The model and the calibration tokens."""
-
-    blocks: int = 32
-    hidden: int = 4096
-    intermediate: int = 11008
-    heads: int = 32
-    vocabulary: int = 32000
-    samples: int = 128
-    tokens: int = 2048
-
-
-SEVEN_B = Shape()
-TINY = Shape(blocks=2, hidden=64, intermediate=96, heads=4, vocabulary=97, samples=4, tokens=16)
+SEVEN_B, SEVEN_B_SAMPLES = Shape(), 128
+TINY, TINY_SAMPLES = Shape(blocks=2, hidden=64, intermediate=96, heads=4, vocabulary=97, positions=16), 4
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,30 +41,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tiny", action="store_true", help="a tiny model, also on the CPU: to see that this runs")
     parser.add_argument("--mapped", action="store_true", help="weights in files, for hosts with less than 30 GB")
     chosen = parser.parse_args(arguments)
-    shape = TINY if chosen.tiny else SEVEN_B
+    shape, samples = (TINY, TINY_SAMPLES) if chosen.tiny else (SEVEN_B, SEVEN_B_SAMPLES)
     if not torch.cuda.is_available() and not chosen.tiny:
         sys.exit("torch sees no CUDA device; --tiny runs on the CPU")
-    print("\n".join(report(shape, chosen.mapped)))
+    print("\n".join(report(shape, samples, chosen.mapped)))
 
 
-def report(shape: Shape, mapped: bool) -> list[str]:
-    """The lines of the table, with hardware and date above it."""
+def report(shape: Shape, samples: int, mapped: bool) -> list[str]:
+    """The lines of the table, with hardware and date above it; each sample has as many tokens as the model takes."""
     logging.disable_progress_bar()
     reset_global_state(0, torch.get_num_threads())
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.float16 if device.type == "cuda" else torch.bfloat16
     started = time.perf_counter()
-    model = random_llama(
-        shape.blocks, shape.hidden, shape.intermediate, shape.heads, shape.vocabulary, shape.tokens, dtype, device,
-        mapped,
-    )  # fmt: skip
+    model = random_llama(shape, dtype, device, mapped)
     made = time.perf_counter() - started
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    ids = torch.randint(shape.vocabulary, (shape.samples, shape.tokens), generator=torch.Generator().manual_seed(0))
+    ids = torch.randint(shape.vocabulary, (samples, shape.positions), generator=torch.Generator().manual_seed(0))
     kind = f"{str(dtype).removeprefix('torch.')}{', mapped' if mapped else ''}"
     lines = [
         f"{date.today()}, {_hardware(device)}, torch {torch.__version__}; {parameters / 1e9:.2f} billion random "
-        f"weights in {kind}, made in {made:.1f} s; {shape.samples} x {shape.tokens} calibration tokens",
+        f"weights in {kind}, made in {made:.1f} s; {samples} x {shape.positions} calibration tokens",
         "",
         "| method | target | prune s | verify s | patch s | peak device GB |",
         "|---|---|---|---|---|---|",

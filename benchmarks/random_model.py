@@ -1,20 +1,34 @@
 """Models of any size with random weights, for measurements that do not depend on what weights have learned."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM
 
 from prunebench.models.mapped import mapped_empty
 
+METHODS = {"magnitude": "u50", "wanda": "u50", "sparsegpt": "u50", "flap": "s20"}  # what is measured on them
 
-def random_llama(
-    blocks: int, hidden: int, intermediate: int, heads: int, vocabulary: int, positions: int, dtype: torch.dtype,
-    device: torch.device, mapped: bool,
-) -> nn.Module:  # fmt: skip
+
+@dataclass(frozen=True)
+class Shape:
+    """Of a Llama; as it is, Llama-7B's."""
+
+    blocks: int = 32
+    hidden: int = 4096
+    intermediate: int = 11008
+    heads: int = 32
+    vocabulary: int = 32000
+    positions: int = 2048
+
+
+def random_llama(shape: Shape, dtype: torch.dtype, device: torch.device, mapped: bool) -> nn.Module:
     """A Llama on the CPU, tensor by tensor filled with what `device` draws; with `mapped`, none of it in memory."""
     config = AutoConfig.for_model(
-        "llama", num_hidden_layers=blocks, hidden_size=hidden, intermediate_size=intermediate,
-        num_attention_heads=heads, num_key_value_heads=heads, vocab_size=vocabulary, max_position_embeddings=positions,
+        "llama", num_hidden_layers=shape.blocks, hidden_size=shape.hidden, intermediate_size=shape.intermediate,
+        num_attention_heads=shape.heads, num_key_value_heads=shape.heads, vocab_size=shape.vocabulary,
+        max_position_embeddings=shape.positions,
     )  # fmt: skip
     generator = torch.Generator(device).manual_seed(0)
 

@@ -4,14 +4,18 @@ What computes the cells is left out: the project is a stand-in (`benchmarks.stan
 its own, by the functions that the workflow calls; figures are of that process and its children.
 """
 
+import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Timer
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -21,6 +25,7 @@ from prunebench.config.grid import expand
 from prunebench.layout import METRICS, PROVENANCE
 
 PLAN_SECONDS, PLAN_BYTES = 60.0, 1e9
+PATIENCE = 600.0  # seconds; what takes longer is stopped, and the table says so
 REPORT_SECONDS = 60.0  # collect, tables, figures and page together
 PAGE_BYTES = 15e6
 START_SECONDS = 5.0  # of a command that has one job to do
@@ -49,59 +54,84 @@ _STEPS = {
 class Cost:
     """Of a process and its children: seconds of wall and of processor time, peak resident bytes of the largest.
 
-    The last two are 0 where nobody looked.
+    The last two are 0 where nobody looked. What was not `finished` was stopped.
     """
 
     wall: float
     cpu: float
     peak: int
+    finished: bool = True
 
     @property
     def row(self) -> tuple[str, str, str]:
         """For a table."""
+        if not self.finished:
+            return f"not finished in {self.wall:.0f} s", "", ""
         known = self.peak > 0
         return f"{self.wall:.1f}", f"{self.cpu:.1f}" if known else "", f"{self.peak / 1e6:.0f}" if known else ""
 
 
+class Report:
+    """The table as it grows, and the bounds that were missed."""
+
+    def __init__(self, cells: int) -> None:
+        self.table = Table("step", "wall s", "CPU s", "peak MB", title=f"{cells} cells")
+        self.missed: list[str] = []
+
+    def add(self, name: str, cost: Cost) -> Cost:
+        """One line."""
+        print(f"{name}: {cost.row[0]}", file=sys.stderr)  # a sign of life: all of it takes minutes
+        self.table.add_row(name, *cost.row)
+        return cost
+
+    def bound(self, kept: bool, otherwise: str) -> None:
+        """Remember a bound that was missed."""
+        if not kept:
+            self.missed.append(otherwise)
+
+
 def main() -> None:
-    """Print the table and the bounds; exit 1 where a bound is missed. Arguments: variants and seeds of the grid."""
-    variants, seeds = map(int, sys.argv[1:] or (5, SEEDS))
-    missed: list[str] = []
-    table = Table("step", "wall s", "CPU s", "peak MB")
+    """Print the table and the bounds; exit 1 where a bound is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="?", choices=("plan", "reports"), help="measure only this part (default: both)")
+    parser.add_argument("--variants", type=int, default=5, help="of each method in the grid")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    chosen = parser.parse_args()
     with TemporaryDirectory() as folder:
-        project = Project(Path(folder) / "project", make_config(variants, seeds))
-        cells = len(expand(project.config).cells)
-        table.title = f"{cells} cells"
+        mapping = make_config(chosen.variants, chosen.seeds)
+        project = Project(Path(folder) / "project", mapping)
+        report = Report(len(expand(project.config).cells))
+        if chosen.part != "reports":
+            measure_plan(project, mapping, report)
+        if chosen.part != "plan":
+            measure_reports(project, report)
+    Console().print(report.table)
+    sys.exit("\n".join(report.missed) or 0)
 
-        def add(name: str, cost: Cost) -> Cost:
-            print(f"{name}: {cost.wall:.1f} s", file=sys.stderr)  # a sign of life: all of it takes minutes
-            table.add_row(name, *cost.row)
-            return cost
 
-        plan = add("plan, nothing on disk", snakemake(project, "-n", "--quiet"))
-        if plan.wall > PLAN_SECONDS or plan.peak > PLAN_BYTES:
-            missed.append(f"the plan takes {plan.wall:.0f} s and {plan.peak / 1e9:.2f} GB")
-        project.configure(make_config(variants, seeds, cells_per_job=1))
-        add("plan, cells_per_job: 1", snakemake(project, "-n", "--quiet"))
-        project.configure(make_config(variants, seeds))
+def measure_plan(project: Project, mapping: dict[str, Any], report: Report) -> None:
+    """Plans of an empty project, with sweeps as jobs and with cells as jobs."""
+    plan = report.add("plan, nothing on disk", snakemake(project, "-n", "--quiet"))
+    kept = plan.wall <= PLAN_SECONDS and plan.peak <= PLAN_BYTES
+    report.bound(kept, f"the plan takes {plan.wall:.0f} s and {plan.peak / 1e9:.2f} GB")
+    project.configure({**mapping, "cells_per_job": 1})
+    report.add("plan, cells_per_job: 1", snakemake(project, "-n", "--quiet"))
+    project.configure(mapping)
 
-        project.fill()
-        steps = {name: add(name, run(project, code)) for name, code in _STEPS.items()}
-        together = sum(cost.wall for cost in steps.values())
-        if together > REPORT_SECONDS:
-            missed.append(f"collect, tables, figures and page take {together:.0f} s together")
-        if (size := (project.root / "reports/leaderboard.html").stat().st_size) > PAGE_BYTES:
-            missed.append(f"the page has {size / 1e6:.1f} MB")
 
-        # By the times of the files alone: Snakemake's own notes on what made them are not there.
-        add("plan, everything on disk", snakemake(project, "-n", says="Nothing to be done"))
-        start = add("one job to do: until its script starts", start_of_a_job(project))
-        if start.wall > START_SECONDS:
-            missed.append(f"a job starts after {start.wall:.0f} s")
-    console = Console()
-    console.print(table)
-    console.print(f"page: {size / 1e6:.1f} MB; collect, tables, figures and page together: {together:.1f} s")
-    sys.exit("\n".join(missed) or 0)
+def measure_reports(project: Project, report: Report) -> None:
+    """Everything that is done once the cells are there."""
+    project.fill()
+    together = sum(report.add(name, run(project, code)).wall for name, code in _STEPS.items())
+    report.bound(together <= REPORT_SECONDS, f"collect, tables, figures and page take {together:.0f} s together")
+    size = (project.root / "reports/leaderboard.html").stat().st_size
+    report.bound(size <= PAGE_BYTES, f"the page has {size / 1e6:.1f} MB")
+    print(f"page: {size / 1e6:.1f} MB; collect, tables, figures and page together: {together:.1f} s")
+
+    # By the times of the files alone: Snakemake's own notes on what made them are not there.
+    report.add("plan, everything on disk", snakemake(project, "-n", says="Nothing to be done"))
+    start = report.add("one job to do: until its script starts", start_of_a_job(project))
+    report.bound(start.wall <= START_SECONDS, f"a job starts after {start.wall:.0f} s")
 
 
 def snakemake(project: Project, *arguments: str, says: str = "") -> Cost:
@@ -145,12 +175,17 @@ def _measure(project: Project, command: list[str], says: str = "") -> Cost:
         command, cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment()
     )
     assert process.stdout is not None
+    patience = Timer(PATIENCE, process.kill)
+    patience.start()
     said = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)  # with what its own children took, if it waited for them
+    patience.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode or says not in said:
+    wall = time.perf_counter() - started
+    finished = process.returncode != -signal.SIGKILL or wall < PATIENCE
+    if finished and (process.returncode or says not in said):
         sys.exit(f"{' '.join(command)} failed:\n{said}")
-    return Cost(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, finished)
 
 
 def _environment() -> dict[str, str]:
