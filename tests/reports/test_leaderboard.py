@@ -8,11 +8,11 @@ import pytest
 
 from prunebench.reports.board import board, failures
 from prunebench.reports.build import build_leaderboard
+from prunebench.reports.packing import packed
 from prunebench.reports.panels import panels
 from prunebench.reports.source import Source
 from tests.reports.conftest import amend, save_run
 from tests.reports.hostile import HTML, TEXTS, make_hostile, make_hostile_titles
-from tests.reports.test_packing import unpacked
 from tests.results.example import FAILURES, make_run
 
 
@@ -72,10 +72,9 @@ def test_only_the_pages_own_script_may_run(page):
 
 def test_the_embedded_data_is_what_the_csv_says(page, run_files, data):
     embedded = json.loads(Page(page.read_text()).scripts[0])
-    embedded["cells"] = unpacked(embedded["cells"])
-    assert embedded == json.loads(json.dumps(data))
+    assert embedded == json.loads(json.dumps({**data, "cells": packed(data["cells"])}))  # see `test_packing`
     frame = Source.read(*run_files).metrics
-    cells = {(cell["model"], cell["method"], cell["target"]): cell for cell in embedded["cells"]}
+    cells = {(cell["model"], cell["method"], cell["target"]): cell for cell in data["cells"]}
     ok = frame[(frame["metric"] == "acc") & (frame["status"] == "ok")]
     assert len(ok) > 100
     for row in ok.itertuples():
@@ -181,7 +180,7 @@ def test_hostile_texts_stay_texts(tmp_path):
     assert not [attributes for _, attributes in parsed.elements if any(name.startswith("on") for name in attributes)]
     assert HTML in parsed.text
     embedded = json.loads(parsed.scripts[0])
-    texts = {text for cell in unpacked(embedded["cells"]) for _, text in cell["texts"]}
+    texts = {text for of_cell in embedded["cells"]["texts"] for _, text in of_cell}
     assert set(TEXTS) <= texts
 
 
