@@ -60,9 +60,8 @@ def test_a_dry_run_grows_with_the_cells(tmp_path: Path) -> None:
     project.configure(make_config(1, 4, targets=["u50"]))  # one target, so as many sweeps as cells
     few = snakemake(project, "-n", "--quiet").cpu - start
     project.configure(make_config(4, 7, targets=["u50"]))
-    many = snakemake(project, "-n", "--quiet")
-    assert many.cpu - start < EXCESS * 7 * few
-    assert many.peak < 1e9
+    many = snakemake(project, "-n", "--quiet").cpu - start
+    assert many < EXCESS * 7 * few
 
 
 def test_collecting_grows_with_the_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
