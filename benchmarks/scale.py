@@ -55,7 +55,7 @@ class Cost:
     """Of a process and its children: seconds of wall and of processor time, peak resident bytes of the largest.
 
     The peak is not below that of whoever started it, which the system counts as the process's own until its program is
-    loaded. The last two are 0 where nobody looked. What was not `finished` was stopped.
+    loaded. Processor time and peak are 0 where nobody looked. What was not `finished` was stopped.
     """
 
     wall: float
