@@ -42,3 +42,18 @@ def test_a_cell_that_outlasts_its_allocation_is_a_row(project: SlurmProject) -> 
     assert status == "timeout"
     assert "within the 1 minutes that Slurm gave its job" in reason
     assert "that Slurm gave its job" in (project.root / "reports" / "leaderboard.html").read_text()
+
+
+def test_several_sweeps_share_an_allocation_one_after_another_also_where_gpus_are_asked_for_with_gres(
+    project: SlurmProject, cluster: Cluster
+) -> None:
+    project.config.update(methods=["magnitude", "wanda"], share_allocation=True)
+    before = set(cluster.jobs())
+    resources = ["--default-resources", "gres=gpu:1", "runtime=60", "mem_mb=8000"]  # in place of the profile's
+    project.run(*resources, "--group-components", "sweep=3", "--", "results/metrics.csv")
+    assert "3 cells: 3 ok" in project.said()
+
+    (job,) = (cluster.of_job(job) for job in cluster.jobs() if job not in before)
+    assert job["TresPerNode"] == "gres:gpu:1"
+    hours, minutes, _ = map(int, job["TimeLimit"].split(":"))
+    assert hours * 60 + minutes >= 6 * 11  # three are pruned, three evaluated
