@@ -12,6 +12,7 @@ from prunebench.cli.new_method import new_method
 from prunebench.cli.report import report
 from prunebench.cli.retry import retry
 from prunebench.cli.status import status
+from prunebench.cli.trial import trial
 from prunebench.cli.verify import verify
 from prunebench.errors import PrunebenchError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command("check")(check)
 app.command("new-method")(new_method)
+app.command("try")(trial)
 app.command("generate")(generate)
 app.command("export")(export)
 app.command("report")(report)
