@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help leaderboard test lint bench environment clean
+.PHONY: help leaderboard board test lint bench environment clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,9 @@ leaderboard: environment ## run config/config.yaml: fetch, prune, evaluate, repo
 	@echo "tables       $(CURDIR)/reports/tables"
 	@echo "figures      $(CURDIR)/reports/figures"
 	@echo "all numbers  $(CURDIR)/results/metrics.csv"
+
+board: environment ## pages of the published results, without computing any
+	prunebench board
 
 test: lint ## lint, then the test suite
 	pytest --numprocesses $(WORKERS) --dist loadfile
@@ -57,5 +60,6 @@ $(STAMP):
 	$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@cat $(PINS) > $(STAMP)
 
-clean: ## delete results and reports (not .venv)
-	rm -rf results reports .snakemake
+clean: ## delete results, but for published ones, and reports (not .venv)
+	if [ -d results ]; then find results -mindepth 1 -maxdepth 1 ! -name published -exec rm -rf {} +; fi
+	rm -rf reports .snakemake

@@ -20,6 +20,7 @@ PRUNE_RECORD = "results/pruned/{sweep}/{target}.json"
 EVALUATION_RECORD = "results/cells/{sweep}/{target}/{kind}.json"
 METRICS = "results/metrics.csv"
 PROVENANCE = "results/provenance.json"
+PUBLISHED = "results/published"  # <method>.jsonl, in git: an input of the board and never an output
 
 _SWEEP = re.compile(r"(?P<protocol>[^/]+)/(?P<model>[^/]+)/(?P<method>[^/]+)/seed(?P<seed>\d+)")
 

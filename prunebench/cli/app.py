@@ -4,14 +4,18 @@ import sys
 
 import typer
 
+from prunebench.cli.board import board
 from prunebench.cli.check import check
 from prunebench.cli.estimate import estimate
 from prunebench.cli.export import export
 from prunebench.cli.generate import generate
 from prunebench.cli.new_method import new_method
+from prunebench.cli.publish import publish
+from prunebench.cli.published import published
 from prunebench.cli.report import report
 from prunebench.cli.retry import retry
 from prunebench.cli.status import status
+from prunebench.cli.trial import trial
 from prunebench.cli.verify import verify
 from prunebench.errors import PrunebenchError
 
@@ -24,9 +28,13 @@ app = typer.Typer(
 )
 app.command("check")(check)
 app.command("new-method")(new_method)
+app.command("try")(trial)
 app.command("generate")(generate)
 app.command("export")(export)
 app.command("report")(report)
+app.command("publish")(publish)
+app.command("published")(published)
+app.command("board")(board)
 app.command("estimate")(estimate)
 app.command("status")(status)
 app.command("retry")(retry)

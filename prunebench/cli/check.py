@@ -23,22 +23,22 @@ def check(
 
     console = make_console()
 
-    def report(promise: str, what: str, error: str) -> None:
-        mark = "[red]FAILED[/]" if error else "[green]ok[/]    "
+    def report(promise: str, what: str, problem: str) -> None:
+        mark = "[red]FAILED[/]" if problem else "[green]ok[/]    "
         console.print(f"{mark}  {promise:21}  {what}", soft_wrap=True)
-        if error:
-            console.print(f"        {error}", style="red", markup=False, soft_wrap=True)
+        if problem:
+            console.print(f"        {problem}", style="red", markup=False, soft_wrap=True)
 
     base, files = parse_variant(name)[0], find_methods(methods)
     if base not in files:
         raise unknown_name("method", base, files, " ".join(map(str, methods)))
     try:
         read_header(files[base])
-    except PrunebenchError as problem:
-        report("header_valid", "the header can be read; nothing else can be checked before it is", str(problem))
+    except PrunebenchError as error:
+        report("header_valid", "the header can be read; nothing else can be checked before it is", str(error))
         raise typer.Exit(1) from None
     with working(console, "loading torch and transformers"):
-        from prunebench.contract.checks import checks_for, run_check
+        from prunebench.contract.checks import checks_for, examine
         from prunebench.sandbox.loading import open_method
         from prunebench.sandbox.policy import Policy
     with open_method(name, methods, Policy(unsafe=unsafe_run_untrusted)) as method:
@@ -47,15 +47,10 @@ def check(
             if wanted not in known:
                 raise unknown_name("check", wanted, known, f"the contract of {base}")
         failed = 0
-        for promise in [known[wanted] for wanted in only] if only else known.values():
-            error = ""
-            try:
-                with console.status(promise.name):
-                    run_check(promise, method)
-            except PrunebenchError as problem:
-                failed += 1
-                error = str(problem)
-            report(promise.name, promise.promise, error)
+        with console.status("") as status:
+            for promise, problem in examine(method, [known[name] for name in only or known], status.update):
+                failed += bool(problem)
+                report(promise.name, promise.promise, problem)
     count = len(only or known)
     console.print(f"{name} {f'fails {failed} of' if failed else 'passes'} {count} checks", soft_wrap=True)
     if failed:

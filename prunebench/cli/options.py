@@ -1,9 +1,9 @@
 """What several commands share: options, reading the config, saying what is going on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,15 +16,21 @@ ConfigFile = Annotated[Path, typer.Option("--configfile", help="The run's config
 DEFAULT_CONFIG = Path("config/config.yaml")
 
 
-def read_config(path: Path) -> "Config":
-    """The checked config; a PrunebenchError if it cannot be read or is not valid."""
-    from prunebench.config.load import load_config
+def read_settings(path: Path) -> Mapping[str, Any]:
+    """The config as it stands in its file; a PrunebenchError if there is none or it is no YAML."""
     from prunebench.config.strict import read_yaml
     from prunebench.errors import PrunebenchError
 
     if not path.is_file():
         raise PrunebenchError(f"{path} does not exist; run this in the project's folder or give --configfile")
-    return load_config(read_yaml(path))
+    return read_yaml(path)
+
+
+def read_config(path: Path) -> "Config":
+    """The checked config; a PrunebenchError if it cannot be read or is not valid."""
+    from prunebench.config.load import load_config
+
+    return load_config(read_settings(path))
 
 
 def make_console() -> "Console":

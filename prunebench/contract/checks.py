@@ -2,20 +2,22 @@
 
 import signal
 import threading
+import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
 
 from prunebench.contract import promises
 from prunebench.errors import ContractError, PrunebenchError
-from prunebench.plugins.header import Header
+from prunebench.plugins.header import Header, parse_variant
 from prunebench.plugins.loader import Method
 from prunebench.plugins.variants import framework_params
 
-# After so long a check is broken off, whatever it is checking.
-_SECONDS_PER_CHECK = 60.0
+# What the whole contract may take; the slowest method here takes a third. A check alone may take all of it.
+CONTRACT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -40,22 +42,54 @@ def checks_for(header: Header) -> list[Check]:
     return [check for check in CHECKS if check.applies(header)]
 
 
-def run_check(check: Check, method: Method) -> None:
+def examine(
+    method: Method, checks: Sequence[Check], begin: Callable[[str], None] = lambda name: None
+) -> Iterator[tuple[Check, str]]:
+    """Run checks one after another, within `CONTRACT_SECONDS` in all.
+
+    Args:
+        begin: told the name of each check before it is run.
+
+    Yields:
+        Each check with what is wrong, in one line; with nothing where the promise is kept.
+    """
+    end = time.monotonic() + CONTRACT_SECONDS
+    for check in checks:
+        begin(check.name)
+        try:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise ContractError(
+                    f"not run: the checks before it took the {CONTRACT_SECONDS:g} s that the contract may take; "
+                    f"`--only {check.name}` runs it alone"
+                )
+            run_check(check, method, left)
+        except PrunebenchError as problem:
+            yield check, str(problem)
+        else:
+            yield check, ""
+
+
+def run_check(check: Check, method: Method, seconds: float = CONTRACT_SECONDS) -> None:
     """Run one check, on the method itself: what a variant asks of the framework (`only`, `allocation`) is left out.
+
+    Args:
+        seconds: after so long it is broken off, whatever it is checking.
 
     Raises:
         ContractError: the method breaks the promise; the message says how.
         PrunebenchError: the method raised something itself, or never came back.
     """
     try:
-        with _broken_off_after(_SECONDS_PER_CHECK):
+        with _broken_off_after(seconds):
             check.run(replace(method, framework=framework_params(method.name, {}, method.header)))
     except PrunebenchError:
         raise
     except _OutOfTimeError as error:
-        raise ContractError(f"{method.name} was still running after {_SECONDS_PER_CHECK:g} s on tiny models") from error
+        raise ContractError(f"{method.name} was still running after {seconds:.3g} s on tiny models") from error
     except (Exception, SystemExit) as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
+        frames, base = traceback.extract_tb(error.__traceback__), parse_variant(method.name)[0]
+        where = next((frame for frame in reversed(frames) if Path(frame.filename).stem == base), frames[-1])
         message = " ".join(str(error).split())
         raise PrunebenchError(
             f"{method.name} raised {type(error).__name__}: {message} ({where.filename}:{where.lineno})"

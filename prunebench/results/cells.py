@@ -2,22 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 from pathlib import Path
 from typing import Protocol
 
 from prunebench.errors import DamagedFile
 from prunebench.layout import Sweep
-from prunebench.results.expected import PERPLEXITY
 from prunebench.results.records import CellId, EvaluationRecord, Measurement, PruneRecord, Record, Status, read_record
-from prunebench.targets import DENSE
-
-# By model, protocol and dataset: the perplexity the dense model is known to have.
-References = Mapping[str, Mapping[str, Mapping[str, float]]]
-
-REFERENCE_TOLERANCE = 0.02
-_ANSWERED = ("ok", "diverged")
-_MACHINE = ("cpu", "cores", "gpu")
 
 
 class GridCell(Protocol):
@@ -70,38 +60,14 @@ class CellResult:
 
 
 def load_cells(
-    root: Path,
-    cells: Iterable[GridCell],
-    references: References | None = None,
-    check: Callable[[CellResult], CellResult] = lambda result: result,
+    root: Path, cells: Iterable[GridCell], check: Callable[[CellResult], CellResult] = lambda result: result
 ) -> list[CellResult]:
-    """Read the records of all cells and pass each model through two gates.
-
-    The records lie under the project root; of evaluations there are the kinds the cell gets.
-    A model whose dense perplexity is known for the protocol and deviates from it by more than
-    `REFERENCE_TOLERANCE` was not evaluated as the protocol says: all its cells are rejected. So are cells
-    made in another dtype or on another kind of device than their dense row; and speeds timed on another machine.
+    """Read the records of all cells, which lie under the project root; of evaluations the kinds the cell gets.
 
     Args:
         check: replaces records that are not what they should be (`stale.stale_as_errors`).
     """
-    results = [replace(check(_load(root, c.sweep, c.target, c.kinds)), tasks=tuple(c.tasks)) for c in cells]
-    dense = {(r.sweep.model, r.sweep.protocol): r for r in results if r.target == DENSE.token}
-    rejections: dict[tuple[str, str], str] = {}
-    for (model, protocol), result in dense.items():
-        known = (references or {}).get(model, {}).get(protocol, {})
-        if PERPLEXITY in result.evaluations and (reason := _deviation(result, known)):
-            rejections[model, protocol] = reason
-
-    def rejection(result: CellResult) -> str:
-        key = result.sweep.model, result.sweep.protocol
-        return rejections.get(key) or (_other_numbers(result, dense[key]) if key in dense else "")
-
-    def timed(result: CellResult) -> CellResult:
-        key = result.sweep.model, result.sweep.protocol
-        return _timed_elsewhere(result, dense[key]) if key in dense else result
-
-    return [timed(replace(result, rejection=rejection(result))) for result in results]
+    return [replace(check(_load(root, c.sweep, c.target, c.kinds)), tasks=tuple(c.tasks)) for c in cells]
 
 
 def shared_tasks(results: Iterable[CellResult]) -> set[str] | None:
@@ -127,57 +93,6 @@ def _read(root: Path, path: Path, kind: type[Record]) -> tuple[Record | None, st
         return read_record(root / path, kind), f"no record: {path} is absent"
     except DamagedFile:
         return None, f"no record: {path} is damaged; run prunebench verify --fix, and snakemake to make it again"
-
-
-def _other_numbers(result: CellResult, dense: CellResult) -> str:
-    """How the dtype or the device of a cell differs from its dense row's in a step both went through, or nothing."""
-    steps: list[tuple[PruneRecord | EvaluationRecord, ...]] = [(result.prune, dense.prune)]
-    steps += [(record, dense.evaluations[kind]) for kind, record in result.evaluations.items()]
-    for records in steps:
-        if all(record.status in _ANSWERED for record in records):
-            made, reference = ((r.provenance.get("dtype"), r.provenance.get("device")) for r in records)
-            if made != reference:
-                return (
-                    f"made in {made[0]} on {made[1]}, the dense row in {reference[0]} on {reference[1]}; "
-                    "numbers of the two do not compare"
-                )
-    return ""
-
-
-def _timed_elsewhere(result: CellResult, dense: CellResult) -> CellResult:
-    """The cell with its speed rejected if it was timed on another machine than the dense row's."""
-    record, reference = (r.evaluations.get("speed") for r in (result, dense))
-    if record is None or reference is None or not record.status == reference.status == "ok":
-        return result
-    here, there = ([str(r.provenance.get(part)) for part in _MACHINE] for r in (record, reference))
-    if here == there:
-        return result
-    differing = [(a, b) for a, b in zip(here, there, strict=True) if a != b]
-    reason = (
-        f"timed on {', '.join(a for a, _ in differing)}, the dense row on {', '.join(b for _, b in differing)}; speeds "
-        "of two machines do not compare: delete the speed.json of one of them and run snakemake again"
-    )
-    rejected = EvaluationRecord(cell=record.cell, kind=record.kind, status="rejected", reason=reason, key={})
-    return replace(result, evaluations={**result.evaluations, "speed": rejected})
-
-
-def _deviation(dense: CellResult, known: Mapping[str, float]) -> str:
-    """How the dense model misses its reference on the first text it does, or nothing."""
-    if dense.outcome(PERPLEXITY)[0] not in _ANSWERED:
-        return ""  # not measured: the dense row itself says so
-    for dataset, reference in known.items():
-        measurement = dense.measurement(PERPLEXITY, PERPLEXITY, dataset)
-        if measurement is None:
-            continue
-        value = measurement.value
-        if value is None or not isfinite(value):
-            return f"the dense model's perplexity on {dataset} is not finite, its reference is {reference:g}"
-        if abs(value / reference - 1) > REFERENCE_TOLERANCE:
-            return (
-                f"the dense model's perplexity on {dataset} is {value:.4g}, {value / reference - 1:+.1%} from its "
-                f"reference {reference:g}; more than {REFERENCE_TOLERANCE:.0%} means another checkpoint or protocol"
-            )
-    return ""
 
 
 def _one_line(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -13,23 +13,30 @@ from prunebench.files import digest_json
 from prunebench.plugins.description import Description, describe_method
 from prunebench.plugins.header import parse_variant
 from prunebench.plugins.variants import recovery_settings
-from prunebench.results.cells import load_cells, shared_tasks
+from prunebench.results.cells import CellResult, load_cells, shared_tasks
 from prunebench.results.expected import Pair, block_pairs, expected_pairs
+from prunebench.results.gates import gated
 from prunebench.results.runfiles import write_run
 from prunebench.results.stale import stale_as_errors
 
 
 def gather(config: Config, metrics: Path, provenance: Path) -> None:
     """Collect the records of the config's grid, found in the working directory, into the two files."""
+    with no_search_for_loops():
+        results = load_cells(Path(), expand(config).cells, stale_as_errors(config))
+        write_collected(config, results, metrics, provenance)
+
+
+def write_collected(config: Config, results: Sequence[CellResult], metrics: Path, provenance: Path) -> None:
+    """Let the cells of a config pass the gates, and write the two files that reports are made from."""
     # pandas and scipy are only needed here; the Snakefile imports this module for the rest.
     from prunebench.results.collect import collect
     from prunebench.results.summary import summarise
 
     methods = described_methods(config)
     references = {name: spec.reference for name, spec in config.model_registry.items()}
-    with _no_search_for_loops():
-        results = load_cells(Path(), expand(config).cells, references, stale_as_errors(config))
-        frame = collect(results, methods, measured_pairs(config))
+    results = gated(results, references)
+    frame = collect(results, methods, measured_pairs(config))
     titles = _titles(config)
     protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}
     run = summarise(results, methods, titles["models"], titles["datasets"], protocols)
@@ -100,7 +107,7 @@ def described_methods(config: Config) -> dict[str, Description]:
 
 
 @contextmanager
-def _no_search_for_loops() -> Iterator[None]:
+def no_search_for_loops() -> Iterator[None]:
     """Python without its search for objects that refer to each other in loops: records do not.
 
     Thousands of them are searched again and again while they are read, which doubles the time of reading.

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import prunebench
 from prunebench.files import sha256_file
+from prunebench.git import git
 
 # The names on the package index, and the keys they get in the record.
 _PACKAGES = ("torch", "transformers", "lm-eval", "snakemake")
@@ -61,23 +61,10 @@ def git_state(package: Path) -> dict[str, Any]:
     Both are None outside git, and for a package that merely was installed inside somebody's repository.
     """
     nothing = {"git_sha": None, "git_dirty": None}
-    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
+    if git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
         return nothing
-    sha, changes = _git(package, "rev-parse", "HEAD"), _git(package, "status", "--porcelain", "--untracked-files=no")
-    return {"git_sha": sha, "git_dirty": bool(changes)} if sha and changes is not None else nothing
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    # Inside a git hook GIT_DIR and its kin point at another repository than the folder's own.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    try:
-        result = subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(folder), *arguments],
-            capture_output=True, text=True, env=environment, check=False,
-        )  # fmt: skip
-    except OSError:
-        return None
-    return result.stdout.strip() if result.returncode == 0 else None
+    sha, changes = git(package, "rev-parse", "HEAD"), git(package, "status", "--porcelain", "--untracked-files=no")
+    return {"git_sha": sha.strip(), "git_dirty": bool(changes)} if sha and changes is not None else nothing
 
 
 def _cpu_model() -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from prunebench.contract import checks, promises
-from prunebench.contract.checks import CHECKS, Check, checks_for, run_check
+from prunebench.contract.checks import CHECKS, Check, checks_for, examine, run_check
 from prunebench.errors import ContractError, PrunebenchError
 from prunebench.plugins.header import find_methods, read_header
 from prunebench.plugins.loader import Method, load_method
@@ -213,11 +213,27 @@ def test_a_method_that_quits_has_failed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["exact_n_m", "header_valid"])
-def test_a_method_that_never_ends_is_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(checks, "_SECONDS_PER_CHECK", 0.5)
+def test_a_method_that_never_ends_is_broken_off(tmp_path: Path, name: str) -> None:
     method = plugin(tmp_path, SCORE + "    while True:\n        try: sum(range(1000))\n        except Exception: pass")
     with pytest.raises(ContractError, match=r"still running after 0.5 s"):
-        run_check(check_named(name), method)
+        run_check(check_named(name), method, seconds=0.5)
+
+
+def test_the_contract_ends_in_its_time_whatever_a_method_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "CONTRACT_SECONDS", 0.5)
+    method = plugin(tmp_path, SCORE + "    while True: pass")
+    begun: list[str] = []
+    found = [problem for _, problem in examine(method, CHECKS, begun.append)]
+    assert begun == [check.name for check in CHECKS]
+    assert "bad was still running after 0.5 s" in found[0]
+    assert all("not run: the checks before it took the 0.5 s" in problem for problem in found[1:])
+    assert "`--only in_time` runs it alone" in found[-1]
+
+
+def test_the_place_told_is_in_the_method_even_where_a_library_raised(tmp_path: Path) -> None:
+    method = plugin(tmp_path, SCORE + "    return torch.linalg.vector_norm(weight, dim=7, ord='x')")
+    with pytest.raises(PrunebenchError, match=r"bad\.py:\d+\)$"):
+        run_check(check_named("exact_n_m"), method)
 
 
 def test_a_method_that_applies_to_nothing_is_noticed(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from prunebench.plugins.description import Description
 from prunebench.results.cells import load_cells
 from prunebench.results.collect import collect
 from prunebench.results.expected import expected_pairs
+from prunebench.results.gates import gated
 from prunebench.results.records import Cost, EvaluationRecord, Measurement, PruneRecord, Sparsity, save_record
 from prunebench.results.summary import summarise
 from prunebench.targets import Target
@@ -62,7 +63,7 @@ class Run:
         return expected_pairs(KINDS, TEXTS, TASKS, PROMPT)
 
     def results(self, references=None):
-        return load_cells(self.root, self.cells, references)
+        return gated(load_cells(self.root, self.cells), references)
 
     def collect(self, references=None) -> pd.DataFrame:
         return collect(self.results(references), self.methods, self.expected)

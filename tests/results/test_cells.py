@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from prunebench.results.cells import REFERENCE_TOLERANCE, load_cells
+from prunebench.results.cells import load_cells
+from prunebench.results.gates import REFERENCE_TOLERANCE, gated
 from prunebench.results.records import EvaluationRecord, load_record, save_record
 from prunebench.sealed import read_sealed, write_sealed_json
 from tests.results.example import PROTOCOL, make_run
@@ -133,7 +134,7 @@ def test_speeds_timed_on_another_machine_than_the_dense_row_are_rejected_and_oth
         speed = perplexity.model_copy(update={"kind": "speed", "measurements": []})
         save_record(tmp_path / cell.sweep.evaluation_record(cell.target, "speed"), speed)
     rewrite(tmp_path, cells[1].sweep, "u50", "speed", cpu="Another CPU", cores=64)
-    dense, wanda, magnitude = load_cells(tmp_path, cells)
+    dense, wanda, magnitude = gated(load_cells(tmp_path, cells))
     assert {result.outcome("speed") for result in (dense, magnitude)} == {("ok", "")}
     assert wanda.outcome("speed") == (
         "rejected",

@@ -22,7 +22,7 @@ def load(project: Project, **changes: Any) -> list[CellResult]:
     from prunebench.config.grid import expand
 
     config = load_config({**project.config, **changes})
-    return load_cells(Path(), expand(config).cells, None, stale_as_errors(config))
+    return load_cells(Path(), expand(config).cells, stale_as_errors(config))
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def test_a_record_of_other_settings_is_stale(project: Project) -> None:
     cells = [Cell(project.sweep("dense"), "u00", ("internals",))]
 
     def status(run: Config) -> str:
-        (result,) = load_cells(project.root, cells, {}, stale_as_errors(run))
+        (result,) = load_cells(project.root, cells, stale_as_errors(run))
         return result.outcome("internals")[0]
 
     assert status(config(project)) == "ok"

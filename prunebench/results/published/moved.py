@@ -1,0 +1,166 @@
+"""What a change does to published results: which cells it adds, removes or moves, and whether it may."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from prunebench.errors import PrunebenchError
+from prunebench.git import git
+from prunebench.results.cells import CellResult
+from prunebench.results.published.lines import cell_line, cell_name
+from prunebench.results.published.publication import SUFFIX, Publication, parse, read_published
+from prunebench.results.records import EvaluationRecord, PruneRecord
+from prunebench.sweeps.keys import DATASET
+
+What = Literal["added", "removed", "moved", "made again"]
+_PATCH = "patch"  # what came out of the pruning, not what it was made from
+
+
+@dataclass(frozen=True)
+class Change:
+    """One published cell that is not what it was.
+
+    Attributes:
+        method: without variant.
+        cell: `protocol/model/method/seed0/target`.
+        what: `made again` is a cell whose numbers stayed, only not its times, its notes or what it was made in.
+        details: each number that moved, from what to what.
+        unexplained: those of them that were made from the same code, model and data as before.
+    """
+
+    method: str
+    cell: str
+    what: What
+    details: tuple[str, ...] = ()
+    unexplained: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.what}  {self.cell}" + "".join(f"\n    {detail}" for detail in self.details)
+
+
+def changes_since(folder: Path, ref: str) -> list[Change]:
+    """How the published files in `folder` differ from those at a commit, cell by cell, by method.
+
+    Raises:
+        PrunebenchError: the folder is in no git repository, git does not know `ref`, or a file of either side cannot
+            be read.
+    """
+    before = {name: _by_name(found) for name, found in published_at(folder, ref).items()}
+    there = any(folder.glob(f"*{SUFFIX}"))
+    now = {name: _by_name(found) for name, found in read_published(folder).items()} if there else {}
+    return [
+        change
+        for method in sorted(before.keys() | now.keys())
+        for change in _changes(method, before.get(method, {}), now.get(method, {}))
+    ]
+
+
+def published_at(folder: Path, ref: str) -> dict[str, Publication]:
+    """The published files of a folder as they were at a commit; none where there was no such folder.
+
+    Raises:
+        PrunebenchError: as `changes_since`.
+    """
+    absolute = folder.resolve()
+    above = next(path for path in (absolute, *absolute.parents) if path.is_dir())
+    top = git(above, "rev-parse", "--show-toplevel")
+    if top is None:
+        raise PrunebenchError(f"{folder} is in no git repository, so there is nothing to compare it with")
+    root = Path(top.strip())
+    if git(root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") is None:
+        raise PrunebenchError(f"git knows no {ref!r} here; fetch it, or name another commit or branch")
+    inside = absolute.relative_to(root.resolve()).as_posix()
+    listed = git(root, "ls-tree", "--name-only", ref, f"{inside}/") or ""
+    found = {}
+    for name in listed.splitlines():
+        if name.endswith(SUFFIX):
+            found[Path(name).stem] = parse(git(root, "show", f"{ref}:{name}") or "", f"{ref}:{name}")
+    return found
+
+
+def objections(changes: Collection[Change], changed: Collection[str] | None = None) -> list[str]:
+    """Why these changes must not be, as one sentence each.
+
+    Args:
+        changed: the methods that may change at all; None allows all.
+    """
+    found = []
+    for change in changes:
+        if changed is not None and change.method not in changed:
+            found.append(f"{change.cell} was {change.what}, but {change.method} is none of the methods that may change")
+        elif change.unexplained:
+            found.append(
+                f"{change.cell} moved although it was made from the same code, model and data: {change.unexplained[0]}"
+            )
+    return found
+
+
+def _by_name(publication: Publication) -> dict[str, CellResult]:
+    return {cell_name(cell): cell for cell in publication.cells}
+
+
+def _changes(method: str, before: Mapping[str, CellResult], now: Mapping[str, CellResult]) -> list[Change]:
+    changes = []
+    for name in sorted(before.keys() | now.keys()):
+        if name not in before:
+            changes.append(Change(method, name, "added"))
+        elif name not in now:
+            changes.append(Change(method, name, "removed"))
+        elif cell_line(before[name]) != cell_line(now[name]):
+            changes.append(_change(method, name, before[name], now[name]))
+    return changes
+
+
+def _change(method: str, name: str, before: CellResult, now: CellResult) -> Change:
+    pruned = _numbers_of_pruning(before.prune), _numbers_of_pruning(now.prune)
+    explained = _other_key(before.prune, now.prune)
+    details = _differences(*pruned)
+    unexplained = [] if explained else list(details)
+    for kind in sorted(before.evaluations.keys() | now.evaluations.keys()):
+        if kind not in before.evaluations or kind not in now.evaluations:
+            details.append(f"{kind} {'added' if kind in now.evaluations else 'removed'}")
+            continue
+        records = before.evaluations[kind], now.evaluations[kind]
+        found = _differences(*map(_numbers, records))
+        details += found
+        unexplained += [] if explained or _other_key(*records) else found
+    return Change(method, name, "moved" if details else "made again", tuple(details), tuple(unexplained))
+
+
+def _other_key(before: PruneRecord | EvaluationRecord, now: PruneRecord | EvaluationRecord) -> bool:
+    """Whether two records were made from something else; a dataset that one of them lacks alone is nothing else."""
+    return any(
+        before.key.get(name) != now.key.get(name)
+        for name in (before.key.keys() | now.key.keys()) - {_PATCH}
+        if not name.startswith(DATASET) or (name in before.key and name in now.key)
+    )
+
+
+def _numbers_of_pruning(record: PruneRecord) -> dict[str, str]:
+    measured = "" if record.sparsity is None else repr(record.sparsity.measured)
+    return {"status": record.status, "sparsity": measured}
+
+
+def _numbers(record: EvaluationRecord) -> dict[str, str]:
+    """What a record says, by name; numbers as they are written, as NaN is equal to nothing."""
+    numbers = {f"status of {record.kind}": record.status}
+    for found in record.measurements:
+        name = " on ".join(filter(None, (found.metric, found.dataset)))
+        numbers[name] = repr(found.value) if found.text is None else repr(found.text)
+        numbers[f"items of {name}"] = repr(found.items)
+    return numbers
+
+
+def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Each number that moved; where a value did, what its items did goes without saying, and they are too many."""
+    found = []
+    for name in dict.fromkeys((*before, *now)):
+        a, b = before.get(name), now.get(name)
+        if a == b or (before.get(of := name.removeprefix("items of ")) != now.get(of) and of != name):
+            continue
+        if a is None or b is None:
+            found.append(f"{name} {'removed' if b is None else 'added'}")
+        else:
+            found.append(f"{name} moved" if of != name else f"{name}: {a} -> {b}")
+    return found

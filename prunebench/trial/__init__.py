@@ -1,0 +1,1 @@
+"""A first look at one method: beside two well-known ones, at one target of one model, in two minutes."""
