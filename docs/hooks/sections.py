@@ -28,13 +28,15 @@ def table_of(dataclass: type) -> str:
 
 def described(model: type) -> dict[str, str]:
     """What the `Attributes` section of a class's docstring says, by attribute; those it does not name say nothing."""
-    parsed = griffe.Docstring(model.__doc__ or "").parse("google", warnings=False)
-    said: dict[str, str] = dict.fromkeys(_names(model), "")
-    for section in parsed:
-        if section.kind is griffe.DocstringSectionKind.attributes:
-            for attribute in section.value:
-                for name in attribute.name.split(","):
-                    said[name.strip()] = _cell(attribute.description)
+    names = _names(model)
+    said: dict[str, str] = dict.fromkeys(names, "")
+    for base in reversed(model.__mro__):
+        for section in griffe.Docstring(base.__dict__.get("__doc__") or "").parse("google", warnings=False):
+            if section.kind is griffe.DocstringSectionKind.attributes:
+                for attribute in section.value:
+                    # Of `low, high: bounds` griffe takes what follows the first name for its type.
+                    alike = f"{attribute.name} {attribute.annotation or ''}".replace(",", " ").split()
+                    said |= {name: _cell(attribute.description) for name in alike if name in names}
     return said
 
 

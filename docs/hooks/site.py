@@ -5,13 +5,14 @@ A page of the reference has `<!-- generate: NAME -->` where a part belongs that 
 hook turns them into links between pages.
 """
 
+import json
 import posixpath
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import commands
-import methods
+import method_pages
 import registries
 import sections
 from mkdocs.config.defaults import MkDocsConfig
@@ -24,7 +25,6 @@ from prunebench.config.protocols import Protocol
 from prunebench.config.registry import ModelSpec, TaskSpec, TextSpec
 from prunebench.config.schema import Settings
 from prunebench.plugins.header import Header
-from prunebench.plugins.unit_settings import UnitSettings
 from prunebench.results.records import EvaluationRecord, PruneRecord
 from prunebench.results.rows import Row
 
@@ -33,22 +33,25 @@ ROOT = Path(__file__).parents[2]
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands.commands,
     "settings": lambda: sections.sections(Settings),
-    "protocol keys": lambda: sections.sections(Protocol),
-    "model keys": lambda: sections.sections(ModelSpec),
-    "data keys": lambda: sections.sections(TextSpec, TaskSpec),
+    "protocol keys": lambda: sections.sections(Protocol, level=3),
+    "source keys": lambda: sections.sections(ModelSpec, TextSpec, TaskSpec, level=3),
     "paper keys": lambda: sections.sections(Paper),
-    "header keys": lambda: sections.sections(Header),
-    "unit keys": lambda: sections.sections(UnitSettings),
+    "header keys": lambda: sections.sections(Header, level=3),
     "columns": lambda: sections.table_of(Row),
     "records": lambda: sections.sections(PruneRecord, EvaluationRecord, level=3),
     "models": registries.models,
     "texts": registries.texts,
     "tasks": registries.tasks,
     "protocols": registries.protocols,
-    "methods": methods.overview,
-    "each method": methods.details,
+    "methods": method_pages.overview,
+    "each method": method_pages.details,
 }
 
+_WORKER = """if (location.protocol === "file:") {
+  const Native = Worker;
+  window.Worker = function () { return new Native(URL.createObjectURL(new Blob([SOURCE]))); };
+}
+"""
 _PLACEHOLDER = re.compile(r"<!-- generate: (.+?) -->")
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<path>[^)#:\s]+)(?P<anchor>#[^)\s]*)?\)")
 
@@ -82,6 +85,20 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Fill in the generated parts, and turn links between files of the repository into links between pages."""
     filled = _PLACEHOLDER.sub(lambda match: _part(match[1], page.file.src_uri), markdown)
     return _LINK.sub(lambda match: _relinked(match, page.file.src_uri), filled)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Let the search work in pages opened from the disk, too.
+
+    Browsers neither read JSON from there nor start a worker from a file. Scripts they do load, and they start a worker
+    from its source: so both files of the theme are written as scripts beside the index.
+    """
+    site = Path(config.site_dir)
+    index = (site / "search/search_index.json").read_text(encoding="utf-8")
+    (worker,) = site.glob("assets/javascripts/workers/search.*.min.js")
+    source = json.dumps(worker.read_text(encoding="utf-8"))
+    (site / "search/search_index.js").write_text(f"var __index = {index}", encoding="utf-8")
+    (site / "search/worker.js").write_text(_WORKER.replace("SOURCE", source), encoding="utf-8")
 
 
 def _part(name: str, page: str) -> str:

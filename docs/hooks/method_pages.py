@@ -13,8 +13,8 @@ def overview() -> str:
     """A row per method."""
     lines = ["| method | title | family | does | function |", "| --- | --- | --- | --- | --- |"]
     for name, header in _headers().items():
-        patterns = ", ".join(header.patterns)
-        lines.append(f"| [`{name}`](#method-{name}) | {header.title} | {header.family} | {patterns} | {_kind(header)} |")
+        cells = f"[`{name}`](#method-{name})", header.title, header.family, ", ".join(header.patterns), _kind(header)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -47,7 +47,7 @@ def _section(name: str, header: Header) -> str:
     if header.params:
         parts.append(_parameters(name, header))
     said = inspect.cleandoc(ast.get_docstring(function) or "")
-    parts.append(f"```text title=\"{function.name}({ast.unparse(function.args)})\"\n{said}\n```")
+    parts.append(f'```text title="{function.name}({ast.unparse(function.args)})"\n{said}\n```')
     return "\n\n".join(part for part in parts if part)
 
 
