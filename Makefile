@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help leaderboard board test lint bench environment clean
+.PHONY: help leaderboard board test lint bench docs environment clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,6 +45,10 @@ bench: environment ## time and memory: of one cell, of what grows with the cells
 	python -m benchmarks.scale
 	python -m benchmarks.cell
 	python -m benchmarks.rates
+
+docs: environment ## the documentation, into build/docs
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "documentation  $(CURDIR)/build/docs/index.html"
 
 # Compared by content, not by time: a checkout changes times only. The stamp is written last, so an
 # interrupted installation is finished by the next call.
