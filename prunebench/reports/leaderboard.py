@@ -25,7 +25,8 @@ from prunebench.results.ranking import ALPHA
 
 # By concept, each using only what is before it when the page opens.
 _SCRIPTS = (
-    "state.js", "elements.js", "numbers.js", "rows.js", "columns.js", "details.js", "table.js", "cards.js", "page.js",
+    "state.js", "elements.js", "numbers.js", "rows.js", "columns.js", "picker.js", "details.js", "table.js", "cards.js",
+    "example.js", "download.js", "page.js",
 )  # fmt: skip
 _REASONS = 50  # so many are listed: messages with numbers in them are different in each cell
 

@@ -1,3 +1,5 @@
+// Elements. Texts that others wrote are isolated (`bdi`), so that their direction stays theirs.
+
 function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {

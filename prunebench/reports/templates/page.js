@@ -1,46 +1,73 @@
+// The page: what its controls do, and what is drawn after each change of the view.
+
 function draw() {
   drawCards();
   drawTable();
-  for (const id of ["model", "metric", "family", "origin", "pattern", "status", "query", "size"]) find(id).value = state[id];
+  drawPicker();
+  drawExample();
+  drawControls();
   for (const figure of document.querySelectorAll("figure[data-model]")) figure.hidden = figure.dataset.model !== state.model;
-  const changed = Object.entries(state).filter(([key, value]) => value !== start[key]);
-  history.replaceState(null, "", location.href.split("#")[0] + (changed.length ? `#${new URLSearchParams(changed)}` : ""));
   document.dispatchEvent(new Event("viewchange")); // for whatever else on the page shows the same view
 }
 
-function choose(changes) {
+const titles = {
+  protocol: name => data.protocols[name] ? `${name}: ${data.protocols[name]}` : name,
+  model: name => data.models[name],
+  metric: name => `${data.metrics[name].title} on ${data.metrics[name].dataset} ${data.metrics[name].lower ? "↓" : "↑"}`,
+  target: name => name === ALL ? "all" : data.targets[name].label,
+  origin: name => name === "" ? "all" : data.origins[name] ?? name,
+  status: name => name === "" ? "all" : data.statuses[name].word,
+};
+
+function drawControls() {
+  for (const key of Object.keys(options)) {
+    const names = available(key, state), select = find(key);
+    if (names.join("\n") !== [...select.options].map(option => option.value).join("\n")) {
+      select.replaceChildren(...names.map(name => make("option", {value: name}, (titles[key] ?? (value => value || "all"))(name))));
+    }
+    select.value = state[key];
+  }
+  if (find("query").value !== state.query) find("query").value = state.query;
+  find("protocol").closest("label").hidden = options.protocol.length < 2;
+  const active = Object.entries(FILTERS).filter(([key, value]) => state[key] !== value).length;
+  find("active").textContent = active ? ` (${active} in use)` : "";
+}
+
+function choose(changes, how = "pushState") {
   const focused = document.activeElement?.closest?.(".card")?.dataset.target;
-  if (changes.target) changes.sort = changes.target === ALL ? "target" : "value";
-  Object.assign(state, {page: "1"}, changes); // what narrows or reorders the rows starts at the first page
-  // A new metric or target starts with the best on top.
-  if (changes.metric || changes.target) state.descending = state.sort === "value" && !data.metrics[state.metric].lower ? "1" : "";
+  if (changes.target) changes = {sort: changes.target === ALL ? "target" : "value", ...changes};
+  // A new metric or target starts with the best on top; what narrows or reorders the rows, at the first page.
+  if (changes.metric || changes.target) changes = {reversed: "", ...changes};
+  settled(Object.assign(state, {page: "1"}, changes));
   draw();
-  if (focused) document.querySelector(`.card[data-target="${focused}"]`)?.focus();
+  writeAddress(how);
+  if (focused) document.querySelector(`.card[data-target="${CSS.escape(focused)}"]`)?.focus();
 }
 
-function fill(id, options, any) {
-  const entries = Object.entries(options).map(([value, label]) => make("option", {value}, label));
-  find(id).replaceChildren(...(any ? [make("option", {value: ""}, any)] : []), ...entries);
-  find(id).addEventListener("change", event => choose({[id]: event.target.value}));
+function follow() {
+  readAddress();
+  draw();
+  writeAddress("replaceState");
 }
 
-const distinct = name => Object.fromEntries([...new Set(data.cells.filter(cell => !isDense(cell)).map(name))].sort().map(value => [value, value]));
-
-if (data.cells.length && Object.keys(data.metrics).length) {
-  fill("model", data.models);
-  fill("metric", Object.fromEntries(Object.entries(data.metrics).map(([key, metric]) => [key, `${metric.title} on ${metric.dataset} ${metric.lower ? "↓" : "↑"}`])));
-  fill("family", distinct(cell => cell.family), "all");
-  fill("origin", distinct(cell => cell.origin), "all");
-  fill("pattern", distinct(cell => data.targets[cell.target].pattern), "all");
-  fill("status", Object.fromEntries(Object.entries(data.statuses).map(([key, {word}]) => [key, word])), "all");
-  fill("size", Object.fromEntries(SIZES.map(size => [size, size])));
+if (Object.keys(start).length) {
+  for (const key of Object.keys(options)) find(key).addEventListener("change", event => choose({[key]: event.target.value}));
+  find("query").addEventListener("input", event => choose({query: event.target.value}, "replaceState"));
+  find("reset").addEventListener("click", () => choose({...FILTERS}));
   find("page").addEventListener("change", event => turnTo(event.target.value));
   for (const id of ["previous", "next"]) find(id).addEventListener("click", event => {
     if (event.currentTarget.getAttribute("aria-disabled") === "false") turnTo(event.currentTarget.dataset.page);
   });
-  find("query").addEventListener("input", event => choose({query: event.target.value}));
-  find("reset").addEventListener("click", () => choose({query: "", family: "", origin: "", pattern: "", status: "", target: state.target}));
+  find("fitting").addEventListener("click", () => choose({columns: ""}));
+  find("csv").addEventListener("click", () => save(csv(), "text/csv;charset=utf-8", "csv"));
+  find("latex").addEventListener("click", () => save(latex(), "application/x-tex;charset=utf-8", "tex"));
+  for (const width of [TABLET, LAPTOP, DESKTOP]) matchMedia(`(min-width: ${width}px)`).addEventListener("change", () => { drawTable(); drawPicker(); });
+  const roomy = matchMedia(`(min-width: ${TABLET}px)`), unfold = () => { find("filters").open = roomy.matches; };
+  roomy.addEventListener("change", unfold);
+  unfold();
   for (const [event, starts] of [["beforeprint", true], ["afterprint", false]]) addEventListener(event, () => { printing = starts; drawTable(); });
+  addEventListener("popstate", follow);
+  addEventListener("hashchange", follow);
   find("board").hidden = false;
-  draw();
+  follow();
 }

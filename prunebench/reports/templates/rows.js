@@ -1,5 +1,4 @@
-const isDense = cell => !Object.hasOwn(data.targets, cell.target);
-const several = new Set(data.cells.filter(cell => !isDense(cell)).map(cell => cell.seed)).size > 1;
+// Rows: a cell as the chosen metric sees it, and which of them the filters leave.
 
 function row(cell, metricKey = state.metric) {
   const score = cell.values[metricKey] ?? null;
@@ -14,45 +13,48 @@ function row(cell, metricKey = state.metric) {
 // A run for a paper measures each cell only by what its tables show.
 const attempted = entry => entry.score !== null || entry.status !== "ok";
 
-// What rows are compared with is gone through once for each model and metric rather than for each row.
+// What all rows of a view share is found once for it rather than for each row or key stroke.
 function perView(compute) {
   let view = null, found;
   return () => {
-    const now = JSON.stringify([state.model, state.metric]);
+    const now = JSON.stringify([state.protocol, state.model, state.metric]);
     if (now !== view) [view, found] = [now, compute()];
     return found;
   };
 }
 
+const cellsInView = perView(() => data.cells.filter(cell => cell.protocol === state.protocol && cell.model === state.model));
+const rowsInView = perView(() => cellsInView().filter(cell => !isDense(cell)).map(cell => row(cell)).filter(attempted));
+const denseRows = perView(() => cellsInView().filter(isDense).map(cell => row(cell)).filter(attempted));
+const denseValue = () => denseRows()[0]?.value ?? null;
+const severalSeeds = perView(() => new Set(rowsInView().map(entry => entry.cell.seed)).size > 1);
+
+const candidates = () => rowsInView().filter(entry => state.target === ALL || entry.cell.target === state.target);
+
+// By method, how many of the targets it tried it finished.
 const coverages = perView(() => {
   const found = new Map();
-  for (const entry of data.cells.filter(cell => cell.model === state.model).map(cell => row(cell))) {
-    if (entry.status === "na" || !attempted(entry)) continue;
-    const key = JSON.stringify([entry.cell.protocol, entry.cell.method]);
-    const [finished, tried] = found.get(key) ?? [0, 0];
-    found.set(key, [finished + (entry.status === "ok"), tried + 1]);
+  for (const entry of rowsInView()) {
+    if (entry.status === "na") continue;
+    const [finished, tried] = found.get(entry.cell.method) ?? [0, 0];
+    found.set(entry.cell.method, [finished + (entry.status === "ok"), tried + 1]);
   }
   return found;
 });
-const coverage = cell => coverages().get(JSON.stringify([cell.protocol, cell.method])) ?? [0, 0];
+const coverage = cell => coverages().get(cell.method) ?? [0, 0];
 
-const denseRows = perView(() => data.cells.filter(cell => cell.model === state.model && isDense(cell)).map(cell => row(cell)).filter(attempted));
-const denseValue = () => denseRows()[0]?.value ?? null;
+// By target, seed and rank, how many methods share it.
+const sharers = perView(() => {
+  const found = new Map();
+  for (const entry of rowsInView()) if (entry.score?.[RANK]) found.set(groupOf(entry), (found.get(groupOf(entry)) ?? 0) + 1);
+  return found;
+});
+const groupOf = ({cell, score}) => [cell.target, cell.seed, score[RANK]].join("/");
+const isTied = entry => entry.score?.[RANK] && sharers().get(groupOf(entry)) > 1;
 
-function matches(entry) {
-  const {cell} = entry;
-  const words = [cell.method, entry.title, cell.family, cell.origin, cell.target, data.targets[cell.target].label,
-    entry.status, data.statuses[entry.status].word, entry.reason, cell.note, ...cell.texts.map(text => text[1])]
-    .join(" ").toLowerCase();
-  return state.query.toLowerCase().split(/\s+/).every(word => words.includes(word))
-    && (!state.family || cell.family === state.family) && (!state.origin || cell.origin === state.origin)
-    && (!state.pattern || data.targets[cell.target].pattern === state.pattern)
-    && (!state.status || entry.status === state.status);
-}
-
-const candidates = () => data.cells
-  .filter(cell => cell.model === state.model && !isDense(cell) && (state.target === ALL || cell.target === state.target))
-  .map(cell => row(cell)).filter(attempted);
+const isControl = cell => cell.family === "control";
+const origin = cell => data.origins[cell.origin] ?? (cell.origin || "unknown");
+const keyOf = cell => [cell.protocol, cell.model, cell.method, cell.target, cell.seed].join("/");
 
 // Whether the note on a text's domain is about this cell; `all` are the methods it is about where it names none.
 function isFlattered(cell, metricKey, all = [cell.method]) {
@@ -60,4 +62,24 @@ function isFlattered(cell, metricKey, all = [cell.method]) {
   return Object.hasOwn(data.overlaps, name) && (data.flattered[name] ?? all).includes(cell.method);
 }
 
-const keyOf = cell => [cell.protocol, cell.model, cell.method, cell.target, cell.seed].join("/");
+const searched = new Map(); // by cell, the words it is found by whatever the metric
+
+function wordsOf(cell) {
+  if (!searched.has(cell)) {
+    const words = [cell.method, data.methods[cell.method], cell.family, origin(cell), cell.target, data.targets[cell.target].label,
+      data.targets[cell.target].pattern, cell.note, ...cell.texts.map(text => text[1])];
+    searched.set(cell, words.join(" ").toLowerCase());
+  }
+  return searched.get(cell);
+}
+
+const wanted = text => text.toLowerCase().split(/\s+/).filter(Boolean);
+
+function matches(entry, words = wanted(state.query)) {
+  const {cell} = entry;
+  const outcome = words.length ? [entry.status, data.statuses[entry.status].word, entry.reason].join(" ").toLowerCase() : "";
+  return (!state.family || cell.family === state.family) && (!state.origin || cell.origin === state.origin)
+    && (!state.pattern || data.targets[cell.target].pattern === state.pattern)
+    && (!state.status || entry.status === state.status)
+    && words.every(word => wordsOf(cell).includes(word) || outcome.includes(word));
+}
