@@ -1,6 +1,6 @@
 // What is shown as a file: all rows that the filters leave, the columns in view.
 
-const exported = () => [...denseRows(), ...filtered()];
+const exported = () => [...denseRows(), ...ordered(candidates())];
 
 function save(text, type, ending) {
   const address = URL.createObjectURL(new Blob([text], {type}));

@@ -29,7 +29,7 @@ const denseRows = perView(() => cellsInView().filter(isDense).map(cell => row(ce
 const denseValue = () => denseRows()[0]?.value ?? null;
 const severalSeeds = perView(() => new Set(rowsInView().map(entry => entry.cell.seed)).size > 1);
 
-const candidates = () => rowsInView().filter(entry => state.target === ALL || entry.cell.target === state.target);
+const candidates = (target = state.target) => rowsInView().filter(entry => target === ALL || entry.cell.target === target);
 
 // By method, how many of the targets it tried it finished.
 const coverages = perView(() => {
@@ -73,10 +73,9 @@ function wordsOf(cell) {
   return searched.get(cell);
 }
 
-const wanted = text => text.toLowerCase().split(/\s+/).filter(Boolean);
-
-function matches(entry, words = wanted(state.query)) {
+function matches(entry) {
   const {cell} = entry;
+  const words = state.query.toLowerCase().split(/\s+/).filter(Boolean);
   const outcome = words.length ? [entry.status, data.statuses[entry.status].word, entry.reason].join(" ").toLowerCase() : "";
   return (!state.family || cell.family === state.family) && (!state.origin || cell.origin === state.origin)
     && (!state.pattern || data.targets[cell.target].pattern === state.pattern)

@@ -22,11 +22,8 @@ function byValue(a, b) {
   return data.metrics[state.metric].lower ? a.value - b.value : b.value - a.value;
 }
 
-// All rows that the filters leave, in order, not only those on this page of the table.
-function filtered() {
-  const words = wanted(state.query);
-  return sorted(candidates().filter(entry => matches(entry, words)), sortColumn());
-}
+// Those that the filters leave, in order, whatever page of the table they are on.
+const ordered = entries => sorted(entries.filter(matches), sortColumn());
 
 function drawHead(shown) {
   find("head").replaceChildren(...shown.map(column => {
@@ -48,13 +45,15 @@ function sortBy(column) {
 function toggleRow(name) {
   if (!opened.delete(name)) opened.add(name);
   drawTable();
-  [...document.querySelectorAll("button.method")].find(button => button.dataset.cell === name)?.focus();
+  focusToggle(name);
 }
+
+const focusToggle = name => [...document.querySelectorAll("button.method")].find(button => button.dataset.cell === name)?.focus();
 
 let printing = false; // paper has no pager
 
 function drawTable() {
-  const shown = shownColumns(), entries = filtered(), pinned = denseRows();
+  const shown = shownColumns(), entries = ordered(candidates()), pinned = denseRows();
   const size = Number(state.size), pages = Math.max(1, Math.ceil(entries.length / size));
   state.page = String(Math.min(Number(state.page), pages));
   const page = Number(state.page), before = printing ? 0 : (page - 1) * size;
