@@ -63,6 +63,9 @@ function latex() {
 function latexCaption() {
   const metric = data.metrics[state.metric], overlap = data.overlaps[`${state.model}/${state.metric}`];
   const where = state.target === ALL ? "all targets" : data.targets[state.target].label;
+  const found = new Set(exported().map(entry => entry.status));
+  const words = Object.entries(data.statuses).filter(([status]) => status !== "ok" && found.has(status));
   return [escaped(`${metric.title} of ${data.models[state.model]} on ${metric.dataset}, ${where}`) + ` (protocol \\texttt{${escaped(state.protocol)}}).`,
-    overlap ? escaped(`${overlap}.`) : "", "Methods that share a rank are not separated by a paired test; = marks them."].filter(Boolean).join(" ");
+    overlap ? escaped(`${overlap}.`) : "", "Methods that share a rank, marked with =, are not separated by a paired test.",
+  ...words.map(([, {word, meaning}]) => `\\emph{${escaped(word)}}: ${escaped(meaning)}.`)].filter(Boolean).join(" ");
 }
