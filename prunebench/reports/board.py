@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from prunebench.reports.display import METRICS, ORIGIN_WORDS, STATUS_MEANINGS, STATUS_WORDS
+from prunebench.reports.display import CEILING, METRICS, ORIGIN_WORDS, STATUS_MEANINGS, STATUS_WORDS
 from prunebench.reports.latex import SPECIAL
 from prunebench.reports.panels import Panel, ordered_targets
 from prunebench.reports.source import Source
@@ -59,6 +59,7 @@ def board(source: Source, shown: Iterable[Panel]) -> Json:
         },
         "statuses": {name: {"word": word, "meaning": STATUS_MEANINGS[name]} for name, word in STATUS_WORDS.items()},
         "origins": ORIGIN_WORDS,
+        "ceiling": CEILING,
         "latex": SPECIAL,
         "cells": cells,
     }

@@ -24,18 +24,22 @@ const headlines = perView(() => {
 
 const brief = metricKey => data.metrics[metricKey].dataset.replace(/\s*\(.*\)$/s, "");
 
-// Where another metric has the same winner, or cannot separate it from its own, and where it has another.
+// Where another metric has the same winner, or cannot separate it from its own; where it has another; where it tells none apart.
 function elsewhere(target, best) {
-  const agreeing = [], differing = new Map();
+  const agreeing = [], silent = [], differing = new Map();
   for (const key of headlines()) {
     const other = key === state.metric ? {} : answer(target, key);
     if (!other.best || other.compared < 2) continue;
-    const holds = [other.best, ...other.rivals].some(group => group.method === best.method);
-    if (holds) agreeing.push(brief(key));
+    const unbeaten = [other.best, ...other.rivals];
+    if (unbeaten.length === other.compared) silent.push(brief(key));
+    else if (unbeaten.some(group => group.method === best.method)) agreeing.push(brief(key));
     else differing.set(other.best.title, [...(differing.get(other.best.title) ?? []), brief(key)]);
   }
-  const others = [...differing].map(([title, names]) => `${title} on ${names.join(", ")}`);
-  return [agreeing.length ? `also unbeaten on ${agreeing.join(", ")}` : "", ...others].filter(Boolean).join("; ");
+  return [
+    agreeing.length ? `also unbeaten on ${agreeing.join(", ")}` : "",
+    ...[...differing].map(([title, names]) => `${title} on ${names.join(", ")}`),
+    silent.length ? `no separable difference on ${silent.join(", ")}` : "",
+  ].filter(Boolean).join("; ");
 }
 
 // Where others are "20% structured", "50%" alone would say too little.

@@ -101,27 +101,31 @@ function valueCell(entry) {
   return [chip(entry.status), " ", measured, make("bdi", {class: "reason"}, entry.reason)];
 }
 
-// The visible intervals on one axis; the dense model is a line through all rows.
+// The visible intervals on one axis; the dense model is a line through all rows. Where a model is of no use any more the axis
+// ends, as in the figures: random pruning would leave no room for the others.
 let axis = null;
 
 function setAxis(entries) {
-  const metric = data.metrics[state.metric];
+  const metric = data.metrics[state.metric], dense = denseValue();
   const ends = entries.filter(entry => entry.value !== null)
     .flatMap(entry => entry.score[LOW] === null ? [entry.value] : [entry.score[LOW], entry.score[HIGH]]);
   const bend = metric.log ? Math.log : value => value;
+  const ceiling = metric.log && dense !== null ? data.ceiling * dense : Infinity;
   // Not Math.min(...ends): a function takes no hundred thousand arguments.
-  const low = bend(ends.reduce((a, b) => Math.min(a, b), Infinity)), span = bend(ends.reduce((a, b) => Math.max(a, b), -Infinity)) - low || 1;
-  axis = value => 2 + 96 * (bend(value) - low) / span;
-  const dense = denseValue();
+  const low = ends.reduce((a, b) => Math.min(a, b), Infinity);
+  const high = Math.max(low, Math.min(ceiling, ends.reduce((a, b) => Math.max(a, b), -Infinity)));
+  const span = bend(high) - bend(low) || 1;
+  axis = value => value > high ? null : 2 + 96 * (bend(value) - bend(low)) / span;
   find("table").style.setProperty("--dense", dense === null ? "-100%" : `${axis(dense)}%`);
 }
 
 function plotCell(entry) {
   if (entry.value === null) return "";
-  const marks = [make("i", {class: "dot", style: {left: `${axis(entry.value)}%`}})];
-  if (entry.score[LOW] !== null) {
+  const place = axis(entry.value), marks = [];
+  if (entry.score[LOW] !== null && axis(entry.score[LOW]) !== null) {
     const left = axis(entry.score[LOW]);
-    marks.unshift(make("i", {class: "bar", style: {left: `${left}%`, width: `${axis(entry.score[HIGH]) - left}%`}}));
+    marks.push(make("i", {class: "bar", style: {left: `${left}%`, width: `${(axis(entry.score[HIGH]) ?? 100) - left}%`}}));
   }
+  marks.push(place === null ? make("span", {class: "beyond"}, "→") : make("i", {class: "dot", style: {left: `${place}%`}}));
   return make("div", {class: "plot", "aria-hidden": "true"}, marks);
 }
