@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from prunebench.reports.display import METRICS, STATUS_MEANINGS, STATUS_WORDS
+from prunebench.reports.display import CEILING, METRICS, ORIGIN_WORDS, STATUS_MEANINGS, STATUS_WORDS
+from prunebench.reports.latex import SPECIAL
 from prunebench.reports.panels import Panel, ordered_targets
 from prunebench.reports.source import Source
 from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY
@@ -20,8 +21,8 @@ def board(source: Source, shown: Iterable[Panel]) -> Json:
     """Everything the page's script needs, as JSON.
 
     `metrics` has one entry per (metric, dataset), `overlaps` a sentence per model and metric whose domain the
-    model saw before, `flattered` the methods that it is about where it is not about all; `cells` one per cell
-    of the grid. A cell's `values` has by metric `[value, low, high, items, rank, best, worst]`, its `failures`
+    model saw before, `flattered` the methods that it is about where it is not about all; `pages` the methods
+    that have a page; `cells` one per cell of the grid. A cell's `values` has by metric `[value, low, high, items, rank, best, worst]`, its `failures`
     `[status, reason]` where there is no value or the value failed; its `status` is the worst of its rows.
     """
     panels = list(shown)
@@ -35,9 +36,12 @@ def board(source: Source, shown: Iterable[Panel]) -> Json:
     ]
     cells = _cells(source)
     targets = ordered_targets({cell["target"] for cell in cells})
+    protocols, described = source.provenance.get("protocols", {}), source.provenance.get("methods", [])
     return {
+        "protocols": {name: protocols.get(name, {}).get("title", "") for name in sorted(_all(cells, "protocol"))},
         "models": {name: source.title("models", name) for name in source.ordered("models", _all(cells, "model"))},
         "methods": {name: source.title("methods", name) for name in source.ordered("methods", _all(cells, "method"))},
+        "pages": sorted({entry["name"] for entry in described} & _all(cells, "method")),
         "targets": {
             token: {"label": target.label, "pattern": target.pattern}
             for token, target in ((token, Target.parse(token)) for token in targets)
@@ -54,6 +58,9 @@ def board(source: Source, shown: Iterable[Panel]) -> Json:
             if (methods := source.flattered(panel.model, panel.dataset))
         },
         "statuses": {name: {"word": word, "meaning": STATUS_MEANINGS[name]} for name, word in STATUS_WORDS.items()},
+        "origins": ORIGIN_WORDS,
+        "ceiling": CEILING,
+        "latex": SPECIAL,
         "cells": cells,
     }
 

@@ -20,6 +20,11 @@ METRICS = {
     "acc_norm": Metric("Length-normalised accuracy", lower_is_better=False, scale=100.0, unit="%"),
 }
 
+CEILING = 100  # times the dense perplexity: where a model is of no use any more axes end
+
+# Who wrote a method, as its header says.
+ORIGIN_WORDS = {"human": "human", "llm-idea": "LLM idea", "llm": "LLM-written"}
+
 # Statuses as they stand in a table's cell, and what they mean.
 STATUS_WORDS = {
     "ok": "ok",

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from prunebench.reports.display import STATUS_WORDS
+from prunebench.reports.display import CEILING, STATUS_WORDS
 from prunebench.reports.panels import DENSE_METHOD, RANDOM_METHOD, Entry, Panel
 from prunebench.reports.source import Source
 from prunebench.targets import Target
@@ -39,7 +39,6 @@ STYLE = {
 
 _MARKERS = "os^DvP*X<>hp"
 _HEADINGS = {"unstructured": "unstructured sparsity", "n:m": "N:M", "structured": "structured"}
-_CEILING = 100  # times the dense perplexity: where a model is of no use any more the axis ends
 _LONGEST = 36  # characters of a name
 _DRAWN = 12  # so many methods, beside the grey of chance, can be told apart
 _FOOTNOTE, _FOOTNOTE_WIDTH = 7, 3.9  # size of its letters and the mean width of one, points
@@ -145,7 +144,7 @@ def _ceiling(panel: Panel) -> float | None:
     """Where the axis ends if values lie beyond, in perplexity."""
     if not _finished(panel.dense):
         return None
-    ceiling = _CEILING * _mean(panel.dense, "number")
+    ceiling = CEILING * _mean(panel.dense, "number")
     shown = [entry.number for entries in panel.entries.values() for entry in _finished(entries)]
     return ceiling if max(shown) > ceiling else None
 
@@ -170,7 +169,7 @@ def _footnote(source: Source, panel: Panel, methods: int) -> str:
     more = f" and {len(missing) - _LISTED} more" if len(missing) > _LISTED else ""
     sentences = [f"Not shown: {', '.join(missing[:_LISTED])}{more}."] if missing else []
     if _ceiling(panel):
-        sentences.append(f"The axis ends at {_CEILING} times the dense perplexity.")
+        sentences.append(f"The axis ends at {CEILING} times the dense perplexity.")
     if len(panel.methods) < methods:
         control = " and random pruning" if RANDOM_METHOD in panel.methods else ""
         best = f"Of {methods} methods the {_DRAWN} of the best mean place over all targets{control} are shown."

@@ -3,7 +3,8 @@
 import re
 import unicodedata
 
-_SPECIAL = {
+# The page's script has the same rules, with this table.
+SPECIAL = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
     "}": r"\}",
@@ -41,8 +42,8 @@ def escape(text: str) -> str:
 
 
 def _character(character: str) -> str:
-    if character in _SPECIAL:
-        return _SPECIAL[character]
+    if character in SPECIAL:
+        return SPECIAL[character]
     if unicodedata.category(character) in ("Cc", "Zl", "Zp"):
         return " "
     if ord(character) > 0xFF:

@@ -9,7 +9,7 @@ _WORDS = ("protocol", "model", "method", "family", "origin", "target", "status",
 
 
 def packed(cells: Sequence[Json]) -> Json:
-    """The cells of `board` as `unpacked` in `rows.js` makes them again.
+    """The cells of `board` as `unpacked` in `state.js` makes them again.
 
     Returns:
         `words`: by field, its different texts and for each cell the number of its own;

@@ -143,52 +143,6 @@ def test_a_row_opens_to_its_text_and_all_its_numbers(visit, address, run_files):
     assert tab.locator("#body tr.details").count() == 0
 
 
-def test_the_view_is_in_the_address(visit, address):
-    tab = visit(address)
-    tab.select_option("#model", "opt-tiny")
-    tab.click(".card[data-target=n2m4]")
-    tab.fill("#query", "wanda")
-    shared = tab.evaluate("location.href")
-    again = visit(shared)
-    assert again.locator("#model").input_value() == "opt-tiny"
-    assert methods(again) == ["dense", "wanda"]
-    odd = visit(address + "#model=__proto__&target=constructor&metric=toString&status=%3Cb%3E&sort=nothing&zzz=1")
-    assert odd.locator("#model").input_value() == "smollm2-135m"
-    assert methods(odd) == ["dense"]  # no row has the status asked for
-
-
-def test_it_is_accessible_by_name(visit, address):
-    tab = visit(address)
-    assert tab.locator("th:not([scope])").count() == 0
-    unlabelled = "fields => fields.filter(field => !field.labels?.length).map(field => field.id)"
-    assert tab.locator("select, input").evaluate_all(unlabelled) == []
-    assert tab.locator("table:not(.facts) caption").count() == 1
-    ids = tab.locator("[id]").evaluate_all("elements => elements.map(element => element.id)")
-    assert len(ids) == len(set(ids))
-    assert tab.locator("html").get_attribute("lang") == "en"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_it_fits_the_screen_and_text_stands_out(visit, address, width, scheme):
-    tab = visit(address, viewport={"width": width, "height": 800}, color_scheme=scheme)
-    tab.click(".card.all")
-    tab.locator("#body button.method").nth(1).click()
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    contrast = """elements => elements.map(element => {
-        const light = color => color.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255)
-            .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
-            .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
-        let under = element;
-        while (getComputedStyle(under).backgroundColor.endsWith(", 0)")) under = under.parentElement;
-        const pair = [light(getComputedStyle(element).color), light(getComputedStyle(under).backgroundColor)].sort((a, b) => b - a);
-        return [(pair[0] + 0.05) / (pair[1] + 0.05), element.className + element.textContent.slice(0, 30)];
-    })"""  # noqa: E501
-    found = tab.locator("p, small, .chip, .quiet, .sure, .unsure, .target, th, td, .method, h1").evaluate_all(contrast)
-    assert len(found) > 100
-    assert min(found)[0] >= 4.5, min(found)  # WCAG AA
-
-
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_hostile_texts_do_nothing(visit, tmp_path):
     run = make_run(tmp_path)

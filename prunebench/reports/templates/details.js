@@ -1,0 +1,26 @@
+// What an opened row has: the reason, the generated texts, and all that was measured of the cell.
+
+function details(entry, width) {
+  const {cell} = entry, page = pageOf(cell.method);
+  const texts = cell.texts.map(([prompt, text]) => make("p", {class: "text"},
+    make("bdi", {}, text.startsWith(prompt) ? [make("span", {class: "quiet"}, prompt), text.slice(prompt.length)] : text)));
+  const scores = Object.entries(data.metrics).map(([key, metric]) => {
+    const other = row(cell, key);
+    const shown = other.status !== "ok" ? chip(other.status) : other.score ? [make("strong", {}, number(other.score[VALUE], metric)), " ",
+      small(interval(other.score, metric))] : "–";
+    const rank = other.score?.[RANK] ? `rank ${other.score[RANK]}` : "";
+    const items = other.score?.[ITEMS] ? `${other.score[ITEMS]} items` : "";
+    return make("tr", {}, make("th", {scope: "row"}, `${metric.title}, ${metric.dataset}${isFlattered(cell, key) ? " †" : ""}`),
+      make("td", {class: "number"}, shown), make("td", {}, small([rank, items].filter(Boolean).join(", "))));
+  });
+  const costs = Object.entries(cell.costs).map(([name, value]) => make("tr", {}, make("th", {scope: "row"}, cost(name).title),
+    make("td", {class: "number"}, cost(name).shown(value)), make("td")));
+  return make("tr", {class: "details"}, make("td", {colspan: width}, make("div", {class: "inside"},
+    make("div", {},
+      make("p", {}, small(`${cell.family || "unknown family"}, origin: ${origin(cell)}, seed ${cell.seed}, protocol ${cell.protocol}`)),
+      page && make("p", {}, make("a", {href: page}, "All cells, code, how to reproduce")),
+      cell.note && make("p", {}, "Note: ", make("bdi", {}, cell.note)),
+      entry.reason && make("p", {}, "Reason: ", make("bdi", {}, entry.reason)),
+      texts.length ? make("h3", {}, "Generated text") : null, texts),
+    make("table", {class: "facts", "aria-label": `All that was measured of ${entry.title}`}, make("tbody", {}, scores, costs)))));
+}
