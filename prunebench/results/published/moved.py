@@ -144,7 +144,7 @@ def _numbers_of_pruning(record: PruneRecord) -> dict[str, str]:
 
 def _numbers(record: EvaluationRecord) -> dict[str, str]:
     """What a record says, by name; numbers as they are written, as NaN is equal to nothing."""
-    numbers = {f"status of {record.kind}": record.status}
+    numbers: dict[str, str] = {f"status of {record.kind}": record.status}
     for found in record.measurements:
         name = " on ".join(filter(None, (found.metric, found.dataset)))
         numbers[name] = repr(found.value) if found.text is None else repr(found.text)
