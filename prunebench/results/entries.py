@@ -21,7 +21,8 @@ def cell_entries(
         environment: the number of a record's provenance in the list of `environments`; None for an empty one.
 
     Returns:
-        Entries with `protocol`, `model`, `method`, `target`, `seed`; `records`: by step (`prune` and each kind of
+        Entries with `protocol`, `model`, `method`, `target`, `seed`; `settings`, the number of what its run's config
+        said in the list `settings` (0: of one run there is one); `records`: by step (`prune` and each kind of
         evaluation it gets) the number of its environment and that of its key, each None where there is no record;
         and, where there are such, `tasks` (if it gets only some), `patch` (SHA-256), `blocks` (measured sparsity of
         each decoder block, of the prunable weights, in order, to four digits; one number if all are the same) and
@@ -44,7 +45,7 @@ def cell_entries(
         }
         entries.append({
             "protocol": sweep.protocol, "model": sweep.model, "method": sweep.method, "target": result.target,
-            "seed": sweep.seed,
+            "seed": sweep.seed, "settings": 0,
             "records": {"prune": made_from(prune), **{k: made_from(r) for k, r in result.evaluations.items()}},
             **{name: value for name, value in optional.items() if value},
         })  # fmt: skip

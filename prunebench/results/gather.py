@@ -52,7 +52,7 @@ def gather(config: Config, metrics: Path, provenance: Path) -> None:
         "paper": _paper(config),
         "averaged_tasks": averaged,
         "method_files": method_files(config),
-        "settings": decisive_settings(config),
+        "settings": [decisive_settings(config)],
     }
     write_run(frame, run, metrics, provenance)
 
