@@ -6,6 +6,8 @@ from pathlib import Path
 from prunebench.files import write_text
 from prunebench.reports.figures import write_figures
 from prunebench.reports.leaderboard import leaderboard
+from prunebench.reports.method.page import method_pages
+from prunebench.reports.names import remove_other_pages
 from prunebench.reports.source import Source
 from prunebench.reports.tables import write_tables
 
@@ -32,3 +34,16 @@ def build_figures(metrics_csv: Path, provenance: Path, folder: Path) -> list[str
 def build_leaderboard(metrics_csv: Path, provenance: Path, page: Path) -> None:
     """Write the leaderboard, one HTML file."""
     write_text(page, leaderboard(Source.read(metrics_csv, provenance)))
+
+
+def build_method_pages(metrics_csv: Path, provenance: Path, folder: Path) -> list[str]:
+    """Write a page per method, without variants, into `folder` as `<name>.html`; returns the names.
+
+    Pages of methods that are no longer there go.
+    """
+    names = []
+    for name, page in method_pages(Source.read(metrics_csv, provenance)):
+        write_text(folder / f"{name}.html", page)
+        names.append(name)
+    remove_other_pages(folder, names)
+    return names
