@@ -7,9 +7,23 @@ from prunebench.files import write_text
 from prunebench.reports.figures import write_figures
 from prunebench.reports.leaderboard import leaderboard
 from prunebench.reports.method.page import method_pages
-from prunebench.reports.names import remove_other_pages
+from prunebench.reports.names import FIGURE_FOLDER, LEADERBOARD, METHOD_FOLDER, TABLE_FOLDER, remove_other_pages
 from prunebench.reports.source import Source
 from prunebench.reports.tables import write_tables
+
+
+def build_all(metrics_csv: Path, provenance: Path, folder: Path, announced: Iterable[str] = ()) -> Path:
+    """Write tables, figures and pages into `folder`, laid out as `reports/` is; returns the leaderboard.
+
+    Args:
+        announced: tables that are written even if there is nothing to show.
+    """
+    build_tables(metrics_csv, provenance, folder / Path(TABLE_FOLDER).name, announced)
+    build_figures(metrics_csv, provenance, folder / Path(FIGURE_FOLDER).name)
+    build_method_pages(metrics_csv, provenance, folder / Path(METHOD_FOLDER).name)
+    page = folder / Path(LEADERBOARD).name
+    build_leaderboard(metrics_csv, provenance, page)
+    return page
 
 
 def build_tables(metrics_csv: Path, provenance: Path, folder: Path, announced: Iterable[str] = ()) -> list[str]:
