@@ -16,7 +16,7 @@ def verify(
 ) -> None:
     """Hash every result again and name what is damaged; exit code 1 if anything is.
 
-    Everything below results/ is looked at: assets, tokens, patches, records, metrics.csv, what is published. Records of the config's
+    Everything below results/ is looked at: assets, tokens, patches, records, metrics.csv, published files. Records of
     cells that were made from something else than the config and its input files now say are named, too; they are no
     damage.
     """
