@@ -30,7 +30,9 @@ from prunebench.layout import (
 from prunebench.reports.names import (
     FIGURE_FOLDER,
     LEADERBOARD,
+    METHOD_FOLDER,
     TABLE_FOLDER,
+    method_names,
     paper_names,
     report_names,
 )

@@ -26,7 +26,7 @@ _PACKAGE = Path(prunebench.__file__).parent
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a published file: its cells, those of them kept from other configs, its bytes, whether it moved."""
+    """What became of a file: its cells, how many of them are kept from other configs, its bytes, whether it changed."""
 
     path: Path
     publication: Publication
