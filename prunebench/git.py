@@ -6,13 +6,19 @@ from pathlib import Path
 
 
 def git(folder: Path, *arguments: str) -> str | None:
+    """The output of a git command in `folder`, as text; None if it fails or there is no git."""
+    output = git_bytes(folder, *arguments)
+    return None if output is None else output.decode(errors="replace")
+
+
+def git_bytes(folder: Path, *arguments: str) -> bytes | None:
     """The output of a git command in `folder`; None if it fails or there is no git."""
     # Inside a git hook GIT_DIR and its kin point at another repository than the folder's own.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         result = subprocess.run(
             ["git", "--no-optional-locks", "-C", str(folder), *arguments],
-            capture_output=True, text=True, env=environment, check=False,
+            capture_output=True, env=environment, check=False,
         )  # fmt: skip
     except OSError:
         return None

@@ -14,6 +14,7 @@ from prunebench.cli.publish import publish
 from prunebench.cli.published import published
 from prunebench.cli.report import report
 from prunebench.cli.retry import retry
+from prunebench.cli.review import review
 from prunebench.cli.status import status
 from prunebench.cli.trial import trial
 from prunebench.cli.verify import verify
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command("check")(check)
 app.command("new-method")(new_method)
 app.command("try")(trial)
+app.command("review")(review)
 app.command("generate")(generate)
 app.command("export")(export)
 app.command("report")(report)

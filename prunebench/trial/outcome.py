@@ -13,6 +13,7 @@ from prunebench.plugins.description import Description
 from prunebench.results.cells import CellResult, load_cells
 from prunebench.results.collect import collect
 from prunebench.results.expected import PERPLEXITY
+from prunebench.results.gates import gated
 from prunebench.results.gather import described_methods, measured_pairs
 from prunebench.results.ranking import separate
 from prunebench.results.rows import RANK
@@ -71,7 +72,7 @@ def read_outcome(trial: Trial) -> Outcome:
     """Collect the records of a trial that has been computed, found in the working directory."""
     config, methods = trial.config, described_methods(trial.config)
     references = {name: spec.reference for name, spec in config.model_registry.items()}
-    results = load_cells(Path(), expand(config).cells, references, stale_as_errors(config))
+    results = gated(load_cells(Path(), expand(config).cells, stale_as_errors(config)), references)
     frame = collect(results, methods, measured_pairs(config))
     lines = sorted(_lines(frame, trial, methods), key=_place)
     tried = next(line for line in lines if line.method == trial.method)

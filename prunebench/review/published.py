@@ -1,0 +1,67 @@
+"""What a change of methods means for the published results beside them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from prunebench.config.load import Config
+from prunebench.errors import PrunebenchError
+from prunebench.plugins.digest import method_digest
+from prunebench.results.gates import gated
+from prunebench.results.published.board import published_runs
+from prunebench.results.published.lines import cell_name
+from prunebench.results.published.moved import Change, changes_since, objections
+from prunebench.results.published.publication import SUFFIX, read_publication
+from prunebench.review.changes import Changes
+
+
+@dataclass(frozen=True)
+class PublishedReview:
+    """How published cells differ from those at the commit, what must be mended, and what may still be done."""
+
+    cells: tuple[Change, ...]
+    problems: tuple[str, ...]
+    hints: tuple[str, ...]
+
+
+def review_published(folder: Path, config: Config, changes: Changes) -> PublishedReview:
+    """Hold the published files against the methods' code and against those at the commit.
+
+    A published number may move with its method's code, or with the package; no other may.
+    """
+    try:
+        cells = changes_since(folder, changes.base)
+        moved = [cell for cell in cells if cell.what in ("moved", "removed")]
+        own = None if changes.package else (*changes.present, *changes.removed)
+        problems = [*objections(moved, own), *_outdated(folder, config, changes), *_rejected(folder, config)]
+    except PrunebenchError as error:  # a damaged file
+        return PublishedReview((), (str(error),), ())
+    hints = [
+        f"{name} is not published; prunebench publish {name} puts it on the board"
+        for name in changes.present
+        if not (folder / f"{name}{SUFFIX}").is_file()
+    ]
+    return PublishedReview(tuple(cells), tuple(problems), tuple(hints))
+
+
+def _outdated(folder: Path, config: Config, changes: Changes) -> Iterator[str]:
+    """Files whose method has other code by now, or none."""
+    for name in changes.removed:
+        if (path := folder / f"{name}{SUFFIX}").is_file():
+            yield f"{name} is gone and {path} is not; remove that as well"
+    for name in changes.present:
+        path = folder / f"{name}{SUFFIX}"
+        digest = method_digest(config.method_files[name])
+        if path.is_file() and any(cell.prune.key.get("method") != digest for cell in read_publication(path).cells):
+            yield f"{path} has results of {name}'s old code; run prunebench publish {name} and commit the file"
+
+
+def _rejected(folder: Path, config: Config) -> Iterator[str]:
+    """Cells that do not compare with their model's dense row."""
+    if not any(folder.glob(f"*{SUFFIX}")):
+        return
+    references = {name: spec.reference for name, spec in config.model_registry.items()}
+    for _, some in published_runs(config, folder).values():
+        for cell in gated(some, references):
+            if cell.rejection:
+                yield f"{cell_name(cell)} is rejected: {cell.rejection}"
