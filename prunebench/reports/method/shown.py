@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from markupsafe import Markup
 
+from prunebench.config.schema import Kind
 from prunebench.reports.method import wording
 from prunebench.reports.method.blocks import Blocks, drawn_blocks
 from prunebench.reports.method.cells import PRUNE, CellRows, Step
@@ -13,6 +14,7 @@ from prunebench.reports.method.reproduce import Reproduction, reproduce
 from prunebench.reports.source import Source
 from prunebench.targets import DENSE, Target
 
+_STEPS = (PRUNE, *get_args(Kind))
 _LISTED = 200  # so many other measurements of a cell: spectra of many blocks would fill the page
 
 Json = Mapping[str, Any]
@@ -121,7 +123,7 @@ def _lines(source: Source, cell: CellRows, dense: CellRows | None) -> list[Line]
             wording.title(source, number.metric, number.dataset),
             wording.value(number.metric, number.number),
             wording.interval(number),
-            wording.rank(cell.ranks.get((number.metric, number.dataset))),
+            wording.rank(cell.ranks.get((number.metric, number.dataset)), number.status),
             wording.value(number.metric, beside)
             if (beside := of_dense.get((number.metric, number.dataset))) is not None
             else Markup(""),
@@ -140,8 +142,7 @@ def _steps(cell: CellRows, entry: Json | None) -> list[ShownStep]:
         made_in, made_from = records.get(name, (None, None))
         return ShownStep(name, step.status, step.reason, wording.seconds(step.seconds), memory, made_in, made_from)
 
-    order = sorted(cell.steps, key=lambda name: (name != PRUNE, list(records).index(name) if name in records else 0))
-    return [shown(name, cell.steps[name]) for name in order]
+    return [shown(name, cell.steps[name]) for name in sorted(cell.steps, key=_STEPS.index)]
 
 
 def _again(entry: Json, provenance: Json) -> Reproduction | None:
