@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help leaderboard test lint bench docs environment clean
+.PHONY: help leaderboard test lint bench environment clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,6 +43,7 @@ bench: environment ## time and memory: of one cell, of what grows with the cells
 	python -m benchmarks.cell
 	python -m benchmarks.rates
 
+.PHONY: docs # a folder of this name is there
 docs: environment ## the documentation, into build/docs
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 	@echo "documentation  $(CURDIR)/build/docs/index.html"

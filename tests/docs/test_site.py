@@ -108,7 +108,7 @@ def test_every_method_has_a_section_with_its_parameters(site):
 def test_every_check_of_the_contract_is_named_with_its_promise(site):
     text = " ".join(text_of(site / "reference/methods.html").split())
     for check in CHECKS:
-        assert f"{check.name} {check.promise}" in text
+        assert f"{check.name} {check.promise.replace('`', '')}" in text
 
 
 def test_every_entry_of_the_registries_is_there(site):
@@ -130,18 +130,10 @@ def test_every_column_metric_and_status_is_explained(site):
 
 def test_every_place_of_a_result_is_there(site):
     text = text_of(site / "reference/results.html")
-    for name in (
-        "MODEL",
-        "TEXT",
-        "TASK",
-        "CALIBRATION",
-        "WINDOWS",
-        "RECOVERY",
-        "PATCH",
-        "EVALUATION_RECORD",
-        "METRICS",
-    ):
-        assert getattr(layout, name).partition("{")[0] in text
+    places = [place for place in vars(layout).values() if isinstance(place, str) and place.startswith("results/")]
+    assert len(places) > 9
+    for place in places:
+        assert place.partition("{")[0] in text
 
 
 def test_every_paper_has_a_page(site):
