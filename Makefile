@@ -46,6 +46,7 @@ bench: environment ## time and memory: of one cell, of what grows with the cells
 	python -m benchmarks.cell
 	python -m benchmarks.rates
 
+.PHONY: docs # a folder of this name is there
 docs: environment ## the documentation, into build/docs
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 	@echo "documentation  $(CURDIR)/build/docs/index.html"
