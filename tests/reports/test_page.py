@@ -1,6 +1,7 @@
 """The leaderboard in a real browser."""
 
 import re
+from urllib.parse import urlencode
 
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ from prunebench.reports.build import build_leaderboard
 from prunebench.reports.source import Source
 from prunebench.results.runfiles import read_run, write_run
 from tests.reports.conftest import amend, column, methods, save_run
-from tests.reports.hostile import TEXTS, make_hostile, make_hostile_titles
+from tests.reports.hostile import HTML, TEXTS, make_hostile, make_hostile_titles
 from tests.results.example import FAILURES, METHODS, make_run
 
 
@@ -213,9 +214,14 @@ def test_a_row_opens_to_its_text_and_all_its_numbers(visit, address, run_files):
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_hostile_texts_do_nothing(visit, tmp_path):
     run = make_run(tmp_path)
-    metrics, provenance = save_run(run, make_hostile(run.collect()), make_hostile_titles(run.summary()))
-    build_leaderboard(metrics, provenance, tmp_path / "page.html")
-    tab = visit((tmp_path / "page.html").as_uri())
+    frame = make_hostile(run.collect())
+    frame = pd.concat([frame, frame.assign(protocol=HTML)])
+    build_leaderboard(*save_run(run, frame, make_hostile_titles(run.summary())), tmp_path / "page.html")
+    tab = visit(f"{(tmp_path / 'page.html').as_uri()}#{urlencode({'query': HTML, 'model': HTML, 'columns': HTML})}")
+    assert tab.locator("#query").input_value() == HTML
+    tab.click("#reset")
+    tab.select_option("#protocol", HTML)
+    tab.click("#picker summary")
     tab.click(".card.all")
     for button in tab.locator("#body button.method").all():
         button.click()
