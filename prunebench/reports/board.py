@@ -22,8 +22,9 @@ def board(source: Source, shown: Iterable[Panel]) -> Json:
 
     `metrics` has one entry per (metric, dataset), `overlaps` a sentence per model and metric whose domain the
     model saw before, `flattered` the methods that it is about where it is not about all; `pages` the methods
-    that have a page; `cells` one per cell of the grid. A cell's `values` has by metric `[value, low, high, items, rank, best, worst]`, its `failures`
-    `[status, reason]` where there is no value or the value failed; its `status` is the worst of its rows.
+    that have a page; `cells` one per cell of the grid. A cell's `values` has by metric
+    `[value, low, high, items, rank, best, worst]`, its `failures` `[status, reason]` where there is no value or
+    the value failed; its `status` is the worst of its rows.
     """
     panels = list(shown)
     datasets: dict[str, set[str]] = {}

@@ -5,7 +5,8 @@ import pytest
 
 from prunebench.reports.build import build_leaderboard
 from prunebench.results.runfiles import read_run, write_run
-from tests.reports.conftest import column, methods
+from tests.reports.conftest import column, methods, save_run
+from tests.results.example import make_run
 
 OTHER = "wide-2048"
 
@@ -77,6 +78,27 @@ def test_protocols_are_never_mixed(visit, varied):
 
 def test_a_page_of_one_protocol_does_not_ask_for_it(visit, address):
     assert visit(address).locator("#protocol").is_hidden()
+
+
+def test_several_seeds_have_a_column_and_their_mean_a_card(visit, tmp_path):
+    run = make_run(tmp_path, methods=("dense", "random", "wanda"), targets=("u50",), models=("opt-tiny",), seeds=(0, 1))
+    build_leaderboard(*save_run(run), tmp_path / "page.html")
+    tab = visit((tmp_path / "page.html").as_uri())
+    assert sorted(column(tab, "seed")[1:]) == ["0", "0", "1", "1"]
+    card = tab.locator(".card[data-target=u50]").inner_text()
+    assert "Wanda" in card
+    assert "mean of 2 seeds" in card
+    assert "best of 2 compared" in card
+
+
+def test_a_page_without_any_result_shows_why(visit, tmp_path):
+    run = make_run(tmp_path, methods=("dense", "wanda"), targets=("u50",), models=("opt-tiny",))
+    for record in tmp_path.rglob("*.json"):
+        record.unlink()
+    build_leaderboard(*save_run(run), tmp_path / "page.html")
+    tab = visit((tmp_path / "page.html").as_uri())
+    assert "no method finished" in tab.locator(".card[data-target=u50]").inner_text()
+    assert "is absent" in tab.locator("#body tr[data-method=wanda]").inner_text()
 
 
 def test_columns_are_picked_and_sorted_by(visit, address):

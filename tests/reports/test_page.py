@@ -1,6 +1,7 @@
 """The leaderboard in a real browser."""
 
 import re
+from urllib.parse import urlencode
 
 import pandas as pd
 import pytest
@@ -9,7 +10,7 @@ from prunebench.reports.build import build_leaderboard
 from prunebench.reports.source import Source
 from prunebench.results.runfiles import read_run, write_run
 from tests.reports.conftest import amend, column, methods, save_run
-from tests.reports.hostile import TEXTS, make_hostile, make_hostile_titles
+from tests.reports.hostile import HTML, TEXTS, make_hostile, make_hostile_titles
 from tests.results.example import FAILURES, METHODS, make_run
 
 
@@ -50,6 +51,73 @@ def test_what_cannot_be_separated_from_the_best_is_named(visit, address, run_fil
     assert not tab.locator("figure[data-model=smollm2-135m]").first.is_visible()
 
 
+def test_a_card_says_how_good_how_sure_and_out_of_how_many(visit, address, run_files):
+    tab = visit(address)
+    frame = Source.read(*run_files).metrics.query("model == 'smollm2-135m' and dataset == 'wiki-sample'")
+    frame = frame[(frame["metric"] == "perplexity") & (frame["status"] == "ok")]
+    dense = frame.query("method == 'dense'")["number"].iloc[0]
+    for target in ("u50", "u70", "n2m4"):
+        rows = frame[frame["target"] == target]
+        best = rows.loc[rows["number"].idxmin()]
+        text = tab.locator(f".card[data-target={target}]").inner_text()
+        assert f"{best['number']:.2f} {best['low']:.2f} – {best['high']:.2f}" in text
+        assert f"×{best['number'] / dense:.2f} vs dense" in text
+        assert f"best of {len(rows)} compared" in text
+        assert "clear" in text
+        assert "separated from all others" in text
+    tab.select_option("#model", "opt-tiny")
+    text = tab.locator(".card[data-target=u70]").inner_text()
+    assert "tied" in text
+    assert "not separable" in text
+
+
+def test_a_card_says_where_another_metric_disagrees(visit, address, run_files):
+    tab = visit(f"{address}#model=opt-tiny&metric=acc%2Fmean")
+    frame = Source.read(*run_files).metrics.query("model == 'opt-tiny'")
+    ranks = frame[(frame["metric"] == "rank") & (frame["low"] == 1)]
+    checked = set()
+    for target in ("u50", "u60", "u70", "n2m4"):
+        card = tab.locator(f".card[data-target={target}]")
+        winner = next(name for name, (title, *_) in METHODS.items() if title == card.locator(".winner").inner_text())
+        for text in ("wiki-sample", "sotu-recent"):
+            unbeaten = set(ranks[(ranks["target"] == target) & (ranks["dataset"] == f"perplexity/{text}")]["method"])
+            agreed, _, rest = card.locator(".elsewhere").inner_text().partition("; ")
+            said = agreed if agreed.startswith("also unbeaten on") else rest and agreed + rest
+            assert (text in agreed and agreed.startswith("also unbeaten on")) == (winner in unbeaten), (target, said)
+            checked.add(winner in unbeaten)
+    assert checked == {True, False}
+
+
+def test_ranks_that_are_shared_hold_together_and_are_explained(visit, address, run_files):
+    tab = visit(f"{address}#target=u70")
+    frame = Source.read(*run_files).metrics.query("model == 'smollm2-135m' and target == 'u70' and metric == 'rank'")
+    frame = frame[(frame["dataset"] == "perplexity/wiki-sample") & (frame["status"] == "ok")]
+    shared = frame[frame["number"].duplicated(keep=False)]
+    assert len(shared) == 3
+    tied = tab.locator("#body tr.tied").evaluate_all("rows => rows.map(row => row.dataset.method)")
+    assert set(tied) == set(shared["method"])
+    assert tab.locator("#body tr.tied td").first.inner_text().startswith(f"{shared['value'].iloc[0]}=")
+    example = tab.locator("#example").inner_text()
+    for method in shared["method"]:
+        assert METHODS[method][0] in example
+    assert f"share rank {shared['value'].iloc[0]}" in example
+    assert "Random has rank 5" in example
+    tags = tab.locator("#body tr:has(.tag)").evaluate_all("rows => rows.map(row => row.dataset.method)")
+    assert tags == ["dense", "random"]
+
+
+def test_methods_link_to_their_pages(visit, address, run_files, tmp_path):
+    tab = visit(address)
+    line = tab.locator("#body tr[data-method=wanda]")
+    assert line.locator("a").get_attribute("href") == "methods/wanda.html"
+    line.locator("button.method").click()
+    links = tab.locator("#body tr.details a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert links == ["methods/wanda.html#laptop-512/smollm2-135m/wanda/seed0/u50", "methods/wanda.html"]
+    amend(run_files, tmp_path / "provenance.json", {"methods": []})
+    build_leaderboard(run_files[0], tmp_path / "provenance.json", tmp_path / "page.html")
+    assert visit((tmp_path / "page.html").as_uri()).locator("#body a").count() == 0
+
+
 def test_any_column_sorts_both_ways_with_dense_first_and_failures_last(visit, address, run_files):
     tab = visit(address)
     tab.click(".card[data-target=u70]")
@@ -66,7 +134,7 @@ def test_any_column_sorts_both_ways_with_dense_first_and_failures_last(visit, ad
             tab.locator(f"th[data-key={key}] button").click()
             assert methods(tab)[0] == "dense"
             assert tab.locator("#head th[aria-sort=ascending], #head th[aria-sort=descending]").count() == 1
-    tab.locator("th[data-key=method] button").click()
+    tab.locator("#head th[data-key=method] button").click()
     titles = column(tab, "method")[1:]
     if tab.locator("th[data-key=method]").get_attribute("aria-sort") == "descending":
         titles.reverse()
@@ -146,9 +214,14 @@ def test_a_row_opens_to_its_text_and_all_its_numbers(visit, address, run_files):
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_hostile_texts_do_nothing(visit, tmp_path):
     run = make_run(tmp_path)
-    metrics, provenance = save_run(run, make_hostile(run.collect()), make_hostile_titles(run.summary()))
-    build_leaderboard(metrics, provenance, tmp_path / "page.html")
-    tab = visit((tmp_path / "page.html").as_uri())
+    frame = make_hostile(run.collect())
+    frame = pd.concat([frame, frame.assign(protocol=HTML)])
+    build_leaderboard(*save_run(run, frame, make_hostile_titles(run.summary())), tmp_path / "page.html")
+    tab = visit(f"{(tmp_path / 'page.html').as_uri()}#{urlencode({'query': HTML, 'model': HTML, 'columns': HTML})}")
+    assert tab.locator("#query").input_value() == HTML
+    tab.click("#reset")
+    tab.select_option("#protocol", HTML)
+    tab.click("#picker summary")
     tab.click(".card.all")
     for button in tab.locator("#body button.method").all():
         button.click()

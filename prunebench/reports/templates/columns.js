@@ -80,10 +80,8 @@ function rankCell(entry) {
   return entry.score?.[RANK] ? [make("span", {title: isTied(entry) ? `shares rank ${entry.score[RANK]}` : null}, rankText(entry)), " ", small(places(entry.score))] : "–";
 }
 
-function pageOf(method) {
-  const base = method.split("@")[0];
-  return data.pages.includes(method) ? `methods/${encodeURIComponent(base)}.html` : null;
-}
+// The page of a method, made beside this one.
+const pageOf = method => data.pages.includes(method) ? `methods/${encodeURIComponent(method.split("@")[0])}.html` : null;
 
 function methodCell(entry) {
   const {cell} = entry, name = keyOf(cell), page = pageOf(cell.method);

@@ -1,5 +1,8 @@
 // What an opened row has: the reason, the generated texts, and all that was measured of the cell.
 
+// What the page of a method calls a cell.
+const anchor = ({protocol, model, method, seed, target}) => `${protocol}/${model}/${method}/seed${seed}/${target}`;
+
 function details(entry, width) {
   const {cell} = entry, page = pageOf(cell.method);
   const texts = cell.texts.map(([prompt, text]) => make("p", {class: "text"},
@@ -18,7 +21,8 @@ function details(entry, width) {
   return make("tr", {class: "details"}, make("td", {colspan: width}, make("div", {class: "inside"},
     make("div", {},
       make("p", {}, small(`${cell.family || "unknown family"}, origin: ${origin(cell)}, seed ${cell.seed}, protocol ${cell.protocol}`)),
-      page && make("p", {}, make("a", {href: page}, "All cells, code, how to reproduce")),
+      page && make("p", {}, make("a", {href: `${page}#${encodeURI(anchor(cell))}`}, "This cell in full, and how to reproduce it"), make("br"),
+        make("a", {href: page}, `All cells and the code of ${entry.title}`)),
       cell.note && make("p", {}, "Note: ", make("bdi", {}, cell.note)),
       entry.reason && make("p", {}, "Reason: ", make("bdi", {}, entry.reason)),
       texts.length ? make("h3", {}, "Generated text") : null, texts),

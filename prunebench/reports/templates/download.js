@@ -30,12 +30,12 @@ function csv() {
 const LINES = 30; // rows of one float
 
 // As `escape` in latex.py, with its table of characters.
-const escaped = text => [...text].map(character => {
+const escaped = text => text.replace(/[^A-Za-z0-9 ,.-]/gu, character => {
   if (Object.hasOwn(data.latex, character)) return data.latex[character];
   if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(character)) return " ";
   const code = character.codePointAt(0);
   return code > 0xFF ? `[U+${code.toString(16).toUpperCase().padStart(4, "0")}]` : character;
-}).join("").replace(/([-,])(?=\1)/g, "$1{}");
+}).replace(/([-,])(?=\1)/g, "$1{}");
 
 // Numbers as the page writes them: powers of ten, minus signs and dashes of ranges.
 const typeset = text => text.split(/(×10[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|[–−×])/).map((part, i) => i % 2 === 0 ? escaped(part) :
@@ -48,22 +48,22 @@ function latexColumns() {
 }
 
 function latex() {
-  const shown = latexColumns(), entries = exported();
+  const shown = latexColumns(), entries = exported(), caption = latexCaption(entries);
   const line = cells => `${cells.join(" & ")} \\\\`;
   const head = line(shown.map(column => escaped(column.title)));
   const rows = entries.map(entry => line(shown.map(column => (column.numeric ? typeset : escaped)(column.text(entry)))));
   const parts = Array.from({length: Math.ceil(rows.length / LINES) || 1}, (_, i) => rows.slice(i * LINES, (i + 1) * LINES));
   return ["% Needs \\usepackage{booktabs,adjustbox} and \\usepackage[T1]{fontenc}.", ...parts.flatMap((part, i) => [
-    "\\begin{table}", "\\centering", `\\caption{${latexCaption()}${parts.length > 1 ? ` Part ${i + 1} of ${parts.length}.` : ""}}`, "\\smallskip",
+    "\\begin{table}", "\\centering", `\\caption{${caption}${parts.length > 1 ? ` Part ${i + 1} of ${parts.length}.` : ""}}`, "\\smallskip",
     "\\begin{adjustbox}{max width=\\linewidth}", `\\begin{tabular}{${shown.map(column => column.numeric ? "r" : "l").join("")}}`,
     "\\toprule", head, "\\midrule", ...part, "\\bottomrule", "\\end{tabular}", "\\end{adjustbox}", "\\end{table}",
   ]), ""].join("\n");
 }
 
-function latexCaption() {
+function latexCaption(entries) {
   const metric = data.metrics[state.metric], overlap = data.overlaps[`${state.model}/${state.metric}`];
   const where = state.target === ALL ? "all targets" : data.targets[state.target].label;
-  const found = new Set(exported().map(entry => entry.status));
+  const found = new Set(entries.map(entry => entry.status));
   const words = Object.entries(data.statuses).filter(([status]) => status !== "ok" && found.has(status));
   return [escaped(`${metric.title} of ${data.models[state.model]} on ${metric.dataset}, ${where}`) + ` (protocol \\texttt{${escaped(state.protocol)}}).`,
     overlap ? escaped(`${overlap}.`) : "", "Methods that share a rank, marked with =, are not separated by a paired test.",

@@ -66,7 +66,6 @@ if (Object.keys(start).length) {
   roomy.addEventListener("change", unfold);
   unfold();
   for (const [event, starts] of [["beforeprint", true], ["afterprint", false]]) addEventListener(event, () => { printing = starts; drawTable(); });
-  addEventListener("popstate", follow);
   addEventListener("hashchange", follow);
   find("board").hidden = false;
   follow();
