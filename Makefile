@@ -48,7 +48,7 @@ bench: environment ## time and memory: of one cell, of what grows with the cells
 
 .PHONY: docs # a folder of this name is there
 docs: environment ## the documentation, into build/docs
-	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 	@echo "documentation  $(CURDIR)/build/docs/index.html"
 
 # Compared by content, not by time: a checkout changes times only. The stamp is written last, so an

@@ -6,11 +6,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# What `make docs` runs, in a process of its own: its hooks may import anything but torch.
+# What `make docs` runs, in a process of its own: its hooks may import anything but torch. Not --quiet: then MkDocs does
+# not count warnings, and --strict means nothing.
 _BUILD = """
 import sys
 from mkdocs.__main__ import cli
-cli(["build", "--strict", "--quiet", "--site-dir", sys.argv[1]], standalone_mode=False)
+cli(["build", "--strict", "--site-dir", sys.argv[1]], standalone_mode=False)
 sys.exit("torch was imported" if "torch" in sys.modules else 0)
 """
 
@@ -22,7 +23,6 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("docs") / "site"
     done = subprocess.run([sys.executable, "-c", _BUILD, folder], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "WARNING" not in done.stderr
     return folder
 
 
