@@ -59,6 +59,11 @@ bench: environment ## time and memory: of one cell, of what grows with the cells
 	python -m benchmarks.cell
 	python -m benchmarks.rates
 
+.PHONY: docs # a folder of this name is there
+docs: environment ## the documentation, into build/docs
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+	@echo "documentation  $(CURDIR)/build/docs/index.html"
+
 # Compared by content, not by time: a checkout changes times only. The stamp is written last, so an
 # interrupted installation is finished by the next call.
 environment: ## make .venv, if it is missing or stale

@@ -29,6 +29,7 @@ class Paper(Strict):
         stand_in: embedded models that are shown, and labelled, where a paper's model is not in the run.
         stand_in_methods, stand_in_data: the same for variants of methods and for texts and tasks.
         tables, figures: by file name.
+        claims: the orderings that are checked.
     """
 
     title: str

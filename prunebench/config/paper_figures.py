@@ -20,8 +20,11 @@ _X = "{x}"
 class Series(Strict):
     """One curve.
 
-    On an `axis`, `{x}` in `method` or `dataset` stands for each of its values, and `target` is needed. `metric` and
-    `dataset` are the figure's where they are not given.
+    Attributes:
+        title: in the legend.
+        method: its name; on an `axis`, `{x}` in it or in `dataset` stands for each of the axis' values.
+        target: needed on an `axis`.
+        metric, dataset: the figure's where they are not given.
     """
 
     title: str
@@ -32,14 +35,25 @@ class Series(Strict):
 
 
 class Panel(Strict):
-    """One set of axes of a figure."""
+    """One set of axes of a figure.
+
+    Attributes:
+        title: above it.
+        series: its curves.
+    """
 
     title: str = ""
     series: tuple[Series, ...] = Field(min_length=1)
 
 
 class Axis(Strict):
-    """A horizontal axis: its title, its values, and whether it is logarithmic."""
+    """A horizontal axis.
+
+    Attributes:
+        title: below it.
+        values: what `{x}` stands for.
+        log: whether it is logarithmic.
+    """
 
     title: str
     values: tuple[int | float, ...] = Field(min_length=2)
@@ -50,6 +64,9 @@ class Figure(Strict):
     """Curves of one model: perplexity against sparsity over `targets`, or any metric over the values of an `axis`.
 
     Attributes:
+        title, caption: what the paper calls it and what it shows.
+        model: the paper's.
+        targets, axis: what is on the horizontal axis, one of the two.
         metric, dataset, tasks: what is measured where a series does not say; `tasks` are those of an `average`.
         panels: one beside the other.
         references: the published numbers.

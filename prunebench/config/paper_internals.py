@@ -12,14 +12,24 @@ from prunebench.results.expected import HEAD_DISTANCE, SINGULAR_VALUE, block_nam
 
 
 class BlockPanel(Strict):
-    """One set of axes: a decoder block, counted from 0 or, negative, from the last one."""
+    """One set of axes.
+
+    Attributes:
+        title: above it.
+        block: a decoder block, counted from 0 or, negative, from the last one.
+    """
 
     title: str
     block: int
 
 
 class Spectrum(Strict):
-    """One curve: of a method at a target."""
+    """One curve.
+
+    Attributes:
+        title: in the legend.
+        method, target: of which pruned model.
+    """
 
     title: str
     method: str
@@ -27,6 +37,14 @@ class Spectrum(Strict):
 
 
 class _OfBlocks(Strict):
+    """What these figures have in common.
+
+    Attributes:
+        title, caption: what the paper calls it and what it shows.
+        model: the paper's.
+        panels: one beside the other.
+    """
+
     title: str
     caption: str
     model: str
@@ -59,7 +77,12 @@ class EcdfFigure(_OfBlocks):
 
 
 class GraphFigure(_OfBlocks):
-    """The attention heads of each block, those joined whose distance is below `tau`."""
+    """The attention heads of each block, those joined whose distance is below `tau`.
+
+    Attributes:
+        method, target: of which model.
+        tau: a Jensen-Shannon distance.
+    """
 
     kind: Literal["graph"]
     method: str = "dense"

@@ -42,7 +42,15 @@ class Place:
 
 
 class Part(Strict):
-    """Some of the coordinates of a cell. A `score` has no target: it is taken over the table's `levels`."""
+    """Some of the coordinates of a cell. A `score` has no target: it is taken over the table's `levels`.
+
+    Attributes:
+        model: name in the registry; the paper's, whatever stands in for it.
+        method: file name, with a variant.
+        target: its token.
+        metric: what is shown.
+        dataset: a text or a task, where it matters.
+    """
 
     model: str | None = None
     method: str | None = None
@@ -52,11 +60,13 @@ class Part(Strict):
 
 
 class Row(Part):
-    """A row: what stands left of the numbers, what stands right of them, and whether a line is above it.
+    """A row.
 
-    In both `{name}`, `{title}`, `{cause}` (what its method did where it was published) and `{reason}` (why it
-    failed here) are replaced. Of a row that is `published_only` just the paper's numbers are shown: nothing here
-    measures the like.
+    Attributes:
+        stubs, notes: what stands left of the numbers, and what right of them. `{name}`, `{title}`, `{cause}` (what its
+            method did where it was published) and `{reason}` (why it failed here) are replaced.
+        line: whether a line is above it.
+        published_only: just the paper's numbers are shown: nothing here measures the like.
     """
 
     stubs: tuple[str, ...]
@@ -66,16 +76,24 @@ class Row(Part):
 
 
 class Column(Part):
-    """A column of numbers, under `group` where several share a heading."""
+    """A column of numbers.
+
+    Attributes:
+        title: its heading.
+        group: a heading above it that several share.
+    """
 
     title: str
     group: str = ""
 
 
 class Reference(Strict):
-    """Published numbers: a file in `reference/`, of it only one draft if it has several.
+    """Published numbers.
 
-    `percent`: its accuracies stand there in percent without the sign.
+    Attributes:
+        file: in `reference/`.
+        draft: of a file with several only this one.
+        percent: its accuracies stand there in percent without the sign.
     """
 
     file: str
@@ -90,6 +108,7 @@ class Table(Strict):
         title, caption: what the paper calls it and what it shows.
         stubs: headings of what stands left of the numbers; `notes`: of what stands right.
         cell: the coordinates all cells share.
+        rows, columns: in the paper's order; a row and a column give the rest of a cell's coordinates.
         written: a row for every method of the run that a language model wrote, below the others; it has no method.
         levels: the targets a `score` is taken over.
         tasks: the tasks an `average` is taken over, each with its accuracy.
@@ -186,7 +205,10 @@ class Claim(Strict):
         order: method names and relations, `sparsegpt <= wanda < magnitude`; `a << b` is `factor` times apart,
             `a ~ b` differs by no more than `tolerance` of the smaller one, `a <~ b` is below or that near, and other
             relations are left open where the paired test does not separate the two.
+        models, targets: at each of these the order is checked.
         metric, dataset, tasks: what is compared.
+        factor: of `<<` and `>>`.
+        tolerance: of the relations with `~`.
         references: where the paper's own numbers for it are.
     """
 

@@ -16,7 +16,11 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 class Dtypes(Strict):
-    """The dtype a model is held in, by kind of device: half precision is fast on one and slow on the other."""
+    """The dtype a model is held in, by kind of device: half precision is fast on one and slow on the other.
+
+    Attributes:
+        cpu, cuda: where its weights are in it.
+    """
 
     cpu: Dtype = "bfloat16"
     cuda: Dtype = "float16"
@@ -79,7 +83,12 @@ class Zeroshot(Strict):
 
 
 class Generation(Strict):
-    """Greedy continuation of `prompt` by `max_new_tokens` tokens."""
+    """Greedy continuation of a prompt.
+
+    Attributes:
+        prompt: what is continued.
+        max_new_tokens: by so many tokens.
+    """
 
     prompt: Annotated[str, Field(min_length=1)] = "University is"
     max_new_tokens: Positive = 20
@@ -123,7 +132,14 @@ class Internals(Strict):
 
 
 class Protocol(Strict):
-    """One entry of `config/protocols.yaml`."""
+    """One entry of `config/protocols.yaml`.
+
+    Attributes:
+        title: for people.
+        dtype: of models.
+        calibration, perplexity, zeroshot, generation, speed, internals: what is calibrated on, and how each kind of
+            evaluation measures.
+    """
 
     title: str
     dtype: Dtypes = Dtypes()

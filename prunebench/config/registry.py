@@ -76,7 +76,13 @@ class LocalSource(Strict):
 
 
 class HubModelSource(Strict):
-    """A model repository of the hub at one commit; `file` names the GGUF file if `format` is gguf."""
+    """A model repository of the hub at one commit.
+
+    Attributes:
+        repo: `owner/name`.
+        revision: the full hash of the commit.
+        file: the GGUF file, if the model's `format` is gguf.
+    """
 
     kind: Literal["hub"]
     repo: str
@@ -88,6 +94,8 @@ class HubDatasetSource(Strict):
     """Rows of a dataset repository of the hub at one commit.
 
     Attributes:
+        repo: `owner/name`.
+        revision: the full hash of the commit.
         subset: the dataset's configuration.
         split: which rows.
         data_files: read only these files of the repository (a single C4 shard).
@@ -164,6 +172,8 @@ class ModelSpec(_Entry):
     """One entry of `config/models.yaml`.
 
     Attributes:
+        title: for people.
+        source: where its bytes come from.
         format: `checkpoint`, a folder transformers reads; `gguf`, a quantised file that is dequantised.
         reference: protocol -> dataset -> published perplexity of the dense model.
         shape: its size, for estimates of what a run costs; a model that is there already says it itself.
@@ -195,6 +205,8 @@ class TextSpec(_Entry):
     """One entry of `texts` in `config/data.yaml`.
 
     Attributes:
+        title: for people.
+        source: where its bytes come from.
         format: `lines`, a document a line; `wiki-docs`, documents wrapped in <doc ...> and </doc>; `files`, a
             folder with a document a file; `wikitext-raw`, a raw WikiText file as the hub's rows; `rows`, the rows
             of a hub dataset.
@@ -223,6 +235,8 @@ class TaskSpec(_Entry):
     """One entry of `tasks` in `config/data.yaml`: the items of an lm-eval task.
 
     Attributes:
+        title: for people.
+        source: where the items come from.
         format: `arrow`, a folder <split>/data-*.arrow; `arrow-parts`, a folder of such folders, one per part;
             `olmes-requests`, gzipped requests whose documents are turned back into items; `rows`, hub rows.
         lm_eval_task: the harness's task, with `{part}` where `part_column` cuts the items into several tasks.

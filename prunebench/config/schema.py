@@ -41,7 +41,10 @@ Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_list), Field(min_length=
 class Limits(Strict):
     """What one cell may take before it becomes a `timeout` or `oom` record; None = no limit.
 
-    `job_minutes` is the most that a cluster is asked to give a job, such as what a partition allows.
+    Attributes:
+        cell_minutes: of wall time.
+        memory_gb: that its job holds; pages of mapped files do not count.
+        job_minutes: the most that a cluster is asked to give a job, such as what a partition allows.
     """
 
     cell_minutes: Annotated[float | None, Field(gt=0)] = 60
@@ -64,7 +67,11 @@ class SandboxLimits(Strict):
 
 
 class RegistryPaths(Strict):
-    """Where the registries lie, relative to the working directory."""
+    """Where the registries lie, relative to the working directory.
+
+    Attributes:
+        models, data, protocols: YAML files.
+    """
 
     models: Path = Path("config/models.yaml")
     data: Path = Path("config/data.yaml")

@@ -57,6 +57,10 @@ class InputStatistics:
     """What a method may know of the tensor X (tokens, in) that a layer reads; all fp32.
 
     Only what the method's `needs` names is gathered; asking for anything else is an error.
+
+    Attributes:
+        after_norm: whether X comes straight out of a LayerNorm or RMSNorm.
+        tokens, samples: how many tokens, and how many calibration sequences, were seen.
     """
 
     def __init__(self, needs: Sequence[str], after_norm: bool) -> None:

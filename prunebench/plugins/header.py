@@ -51,7 +51,12 @@ _SAFE_VALUE = re.compile(r"[A-Za-z0-9_.+-]+")
 
 
 class Published(BaseModel):
-    """What became of the idea's own code: whether it ran, as its paper reports, and what it did, as the code shows."""
+    """What became of the idea's own code.
+
+    Attributes:
+        status: whether it ran, as its paper reports.
+        cause: what it did, as the code shows.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

@@ -21,7 +21,14 @@ class _Record(BaseModel):
 
 
 class CellId(_Record):
-    """Which cell: `method` includes the variant, `target` is a token."""
+    """Which cell.
+
+    Attributes:
+        model, protocol: names in the registries.
+        method: with its variant.
+        target: its token.
+        seed: of calibration and of the method.
+    """
 
     model: str
     method: str
@@ -50,7 +57,13 @@ class Measurement(_Record):
 
 
 class Cost(_Record):
-    """Seconds of wall time and peak bytes: held on the host (no mapped files), allocated on the device (0 on CPU)."""
+    """What one step took.
+
+    Attributes:
+        seconds: of wall time.
+        peak_host_bytes: held on the host; mapped files do not count.
+        peak_device_bytes: allocated on the device; 0 on a CPU.
+    """
 
     seconds: float = 0.0
     peak_host_bytes: int = 0
@@ -58,9 +71,12 @@ class Cost(_Record):
 
 
 class Size(_Record):
-    """Parameters, tied ones counted once; `embeddings` are the tables of tokens and positions, and an untied head.
+    """Parameters, tied ones counted once.
 
-    `pruned_heads` counts the query heads that are gone, where it is known which units are.
+    Attributes:
+        parameters, dense_parameters: all of the pruned and of the dense model.
+        embeddings, dense_embeddings: of them the tables of tokens and positions, and an untied head.
+        pruned_heads: query heads that are gone, where it is known which units are.
     """
 
     parameters: int
@@ -83,8 +99,12 @@ class Size(_Record):
 class Sparsity(_Record):
     """Zeros over prunable weights, counted by the harness; of structured pruning, weights that are no longer there.
 
-    `newly` counts only weights the method zeroed (a dense model may hold zeros of its own);
-    `blocks` has the measured sparsity of each decoder block, in order; `size` is there where shapes changed.
+    Attributes:
+        target: what was asked for.
+        measured: what is zero or gone.
+        newly: of that only weights the method zeroed (a dense model may hold zeros of its own).
+        blocks: the measured sparsity of each decoder block, in order.
+        size: where shapes changed.
     """
 
     target: float
@@ -97,9 +117,11 @@ class Sparsity(_Record):
 class Loss(_Record):
     """Where recovery fine-tuning stands after a step, in nats per token.
 
-    `train` is the mean over the steps since the last point (None before the first step), `validation` the loss on
-    sequences from a part of the text that none to train on comes from; the last point is that of the model with its
-    adapters merged.
+    Attributes:
+        step: of the optimiser.
+        train: mean over the steps since the last point; None before the first step.
+        validation: loss on sequences from a part of the text that none to train on comes from; the last point is that
+            of the model with its adapters merged.
     """
 
     step: int
@@ -108,6 +130,16 @@ class Loss(_Record):
 
 
 class _CellRecord(_Record):
+    """What all records of a cell have.
+
+    Attributes:
+        cell: which.
+        status, reason: how it ended, and in one line why, if not `ok`.
+        key: digests of what it was made from, by what they are of.
+        cost: time and memory.
+        provenance: versions, commit and hardware.
+    """
+
     cell: CellId
     status: Status
     reason: str = ""
@@ -117,9 +149,13 @@ class _CellRecord(_Record):
 
 
 class PruneRecord(_CellRecord):
-    """How one cell was pruned. `notes` holds what a reader of the number must know (damping raised, ...).
+    """How one cell was pruned.
 
-    `losses` is the curve of recovery fine-tuning, empty where there was none.
+    Attributes:
+        sparsity: as measured; None if the cell failed.
+        patch_sha256: of the patch beside the record.
+        notes: what a reader of the number must know (damping raised, ...).
+        losses: the curve of recovery fine-tuning, empty where there was none.
     """
 
     sparsity: Sparsity | None = None
@@ -129,7 +165,12 @@ class PruneRecord(_CellRecord):
 
 
 class EvaluationRecord(_CellRecord):
-    """One kind of evaluation of one cell."""
+    """One kind of evaluation of one cell.
+
+    Attributes:
+        kind: `perplexity`, `zeroshot`, ...
+        measurements: what came of it.
+    """
 
     kind: str
     measurements: list[Measurement] = []

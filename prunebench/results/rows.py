@@ -12,10 +12,23 @@ RANK = "rank"
 class Row:
     """One line of `metrics.csv`; the attributes are its columns, in order.
 
-    `value` is a number, or the text of a continuation, or None. `ci_low` and `ci_high` bound a mean over `n`
-    items, or a median over `n` repetitions, with 95 % confidence; for a rank they are the best and the worst place the
-    method's own paired comparisons allow, and `n` is the number of methods compared.
-    A rank's dataset is `<metric>/<dataset>`.
+    Attributes:
+        model: name in the registry.
+        method: file name and variant, `wanda@nsamples=32`.
+        family, origin: as the method's header says.
+        pattern: `dense`, `unstructured`, `n:m` or `structured`.
+        target: its token.
+        sparsity: what the target asks for, in [0, 1); what came of it is the metric `sparsity`.
+        seed: of calibration and of the method.
+        protocol: name in the registry.
+        metric: what was measured.
+        dataset: what it was measured on; a rank's is `<metric>/<dataset>`.
+        value: a number, or the text of a continuation, or None.
+        ci_low, ci_high: bounds of a mean over `n` items, or of a median over `n` repetitions, with 95 % confidence; for
+            a rank the best and the worst place the method's own paired comparisons allow.
+        n: how many items or repetitions; for a rank the number of methods compared.
+        status: `ok`, or what became of the cell.
+        reason: why it is not `ok`, in one line.
     """
 
     model: str
