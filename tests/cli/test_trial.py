@@ -42,6 +42,7 @@ def run(tried: Path, tmp_path: Path) -> Command:
     return command(tmp_path / "project")
 
 
+pytestmark = pytest.mark.slow
 TINY = ("--model", "tiny-llama", "--configfile", "config.yaml")
 
 
@@ -81,7 +82,7 @@ def test_a_new_method_is_shown_beside_the_others_and_only_its_cell_is_computed(r
     assert [name for name in after if name not in before] == [
         f"{project}/results/pruned/tiny/tiny-llama/copied/seed0/u50.json"
     ]
-    shown = done.stdout[done.stdout.rindex("rank ") :]
+    shown = done.stdout[done.stdout.index("rank  method") :]
     for title in ("Dense", "Magnitude", "Wanda", "Copied"):
         assert title in shown
     assert "cannot be separated from" in shown  # it has the very same mask
@@ -89,14 +90,6 @@ def test_a_new_method_is_shown_beside_the_others_and_only_its_cell_is_computed(r
     assert written.count("\n| ") == 6
     assert "Copied cannot be separated from" in written
     assert not (project / "reports").exists()
-
-
-def test_a_method_that_breaks_its_contract_is_told_and_fails(run: Command, tmp_path: Path) -> None:
-    (tmp_path / "project/methods/negligent.py").write_text(NEGLIGENT.replace("ORIGIN", "human"))
-    done = run("try", "negligent", *TINY)
-    assert done.returncode == 1
-    assert "Negligent <b> has no number to compare: rejected, " in done.stdout
-    assert "where the target u50 asks for" in done.stdout
 
 
 def test_an_unknown_method_is_one_line(run: Command) -> None:
@@ -129,6 +122,8 @@ def test_added_changed_and_removed_methods_are_reviewed(run: Command, tmp_path: 
     assert "| FAILED | `exact_sparsity` |" in summary
     assert r"Negligent \<b\>" in summary
     assert "negligent fails " in summary
+    assert "the trial of negligent failed" in summary
+    assert r"Negligent \<b\> has no number to compare\: rejected" in summary
     assert "## llm\\_odd, added" in summary
     assert "what is wrong with it is a result" in summary
     assert "| FAILED | `header_valid` |" in summary

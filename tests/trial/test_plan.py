@@ -49,7 +49,12 @@ def test_a_method_that_cannot_be_read_is_tried_so_that_its_cell_says_why(setting
     [
         ("wandaa", "smollm2-135m", None, "unknown method 'wandaa' in methods; did you mean 'wanda'?"),
         ("wanda", "smollm", None, "unknown model 'smollm' in config; did you mean 'smollm2-135m'?"),
-        ("wanda", "smollm2-135m", "s20", "wanda cannot do s20, which is structured: its patterns are unstructured, n:m"),
+        (
+            "wanda",
+            "smollm2-135m",
+            "s20",
+            "wanda cannot do s20, which is structured: its patterns are unstructured, n:m",
+        ),
         ("wanda", "smollm2-135m", "50", "50"),
         ("dense", "smollm2-135m", None, "dense prunes nothing: every trial shows it"),
         ("wanda@x=1", "smollm2-135m", None, "unknown parameter 'x'"),
