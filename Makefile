@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help leaderboard board test lint bench docs environment clean
+.PHONY: help leaderboard board test lint bench docs environment clean review site
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,19 @@ leaderboard: environment ## run config/config.yaml: fetch, prune, evaluate, repo
 
 board: environment ## pages of the published results, without computing any
 	prunebench board
+
+# What the methods of a branch are held against, and a file for the review as markdown.
+BASE ?= origin/main
+SUMMARY ?=
+
+review: environment ## check and try the methods that this branch adds or changes, as its pull request does
+	prunebench review --against '$(BASE)' $(if $(SUMMARY),--summary '$(SUMMARY)')
+
+site: docs board ## documentation and board as one folder of pages, build/site
+	rm -rf build/site
+	mkdir -p build/site
+	cp -R build/docs/. build/site
+	cp -R reports/board build/site/board
 
 test: lint ## lint, then the test suite
 	pytest --numprocesses $(WORKERS) --dist loadfile
