@@ -30,6 +30,7 @@ from prunebench.layout import (
 from prunebench.reports.names import (
     FIGURE_FOLDER,
     LEADERBOARD,
+    TABLE_DOCUMENT,
     TABLE_FOLDER,
     paper_names,
     report_names,
