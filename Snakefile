@@ -36,6 +36,7 @@ rule all:
         METRICS,
         PROVENANCE,
         TABLES,
+        ALL_TABLES,
         FIGURES,
         LEADERBOARD,
         METHOD_PAGES,

@@ -14,6 +14,7 @@ from prunebench.errors import PrunebenchError
 
 TABLES_FILE = "tables.yaml"
 REFERENCE_FOLDER = "reference"
+README_FILE = "README.md"
 
 # Names of papers, tables and figures become file names.
 _FILE_NAME = r"^[a-z0-9][a-z0-9-]*$"

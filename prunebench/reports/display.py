@@ -13,6 +13,11 @@ class Metric:
     scale: float = 1.0
     unit: str = ""
 
+    @property
+    def decimals(self) -> int:
+        """As many as are ever shown of it."""
+        return 1 if self.scale != 1.0 else 2
+
 
 METRICS = {
     "perplexity": Metric("Perplexity", lower_is_better=True),
@@ -46,16 +51,16 @@ STATUS_MEANINGS = {
 }
 
 
-def split_number(value: float, metric: Metric) -> tuple[str, int]:
+def split_number(value: float, metric: Metric, decimals: int | None = None) -> tuple[str, int]:
     """A value as mantissa text and power of ten, which is 0 for all but huge ones.
 
-    Perplexities have two decimals below 1000 and three digits above; percentages one decimal.
+    Perplexities have two decimals below 1000 and three digits above; percentages one decimal. A table may ask for
+    fewer `decimals`.
     """
     shown = value * metric.scale
-    if metric.scale != 1.0:
-        return f"{shown:.1f}", 0
-    if abs(shown) < 999.995:
-        return f"{shown:.2f}", 0
+    decimals = metric.decimals if decimals is None else decimals
+    if metric.scale != 1.0 or abs(shown) < 999.995:
+        return f"{shown:.{decimals}f}", 0
     power = floor(log10(abs(shown)))
     mantissa = f"{shown / 10**power:.2f}"
     return ("1.00", power + 1) if mantissa == "10.00" else (mantissa, power)

@@ -26,8 +26,11 @@ from prunebench.targets import Target
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 GREY = "#8A8A8A"
 DASHES = ("-", "--", "-.", ":")
+FIGURE_WIDTH = 6.3  # inches: the text of A4 with margins of 2.5 cm; on a page figures keep their size and letters
 STYLE = {
-    "font.size": 9,
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "figure.titlesize": 8.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -47,7 +50,7 @@ _LISTED = 6  # so many failed cells are named below a figure
 
 @dataclass(frozen=True)
 class Look:
-    """How one method is drawn: told apart by colour and by marker, and beyond the palette by dashes."""
+    """How one method is drawn: told apart by colour, and where there is none by marker and dashes."""
 
     color: str
     marker: str
@@ -64,9 +67,13 @@ def method_looks(shown: Iterable[Panel]) -> dict[str, Look]:
     methods = sorted({method for panel in shown for method in panel.methods} - {RANDOM_METHOD})
     looks = {RANDOM_METHOD: Look(GREY, "x", ":")}
     for i, method in enumerate(methods):
-        dashes = DASHES[i // len(PALETTE) % len(DASHES)]
-        looks[method] = Look(PALETTE[i % len(PALETTE)], _MARKERS[i % len(_MARKERS)], dashes)
+        looks[method] = Look(PALETTE[i % len(PALETTE)], _MARKERS[i % len(_MARKERS)], dashes_of(i))
     return looks
+
+
+def dashes_of(number: int) -> str:
+    """The dashes of the so-many-th line: neighbours differ in print without colour, and so do all of one colour."""
+    return DASHES[(number % len(PALETTE) + number // len(PALETTE)) % len(DASHES)]
 
 
 def draw(source: Source, panel: Panel, looks: Mapping[str, Look], ink: str = "black") -> Figure:
@@ -79,7 +86,7 @@ def draw(source: Source, panel: Panel, looks: Mapping[str, Look], ink: str = "bl
     patterns = [(pattern, list(tokens)) for pattern, tokens in by_pattern] or [("unstructured", [])]
     curves = [len(tokens) > 1 and pattern != "n:m" for pattern, tokens in patterns]
     widths = [3.2 if curve else 0.5 + 0.55 * len(tokens) for curve, (_, tokens) in zip(curves, patterns, strict=True)]
-    figure = Figure(figsize=(2.5 + sum(widths), 3.4), layout="constrained")
+    figure = Figure(figsize=(FIGURE_WIDTH, 3.2), layout="constrained")
     axes = figure.subplots(1, len(patterns), sharey=True, squeeze=False, width_ratios=widths)[0]
     for ax, curve, (pattern, tokens) in zip(axes, curves, patterns, strict=True):
         (_curves if curve else _points)(ax, panel, tokens, looks)
@@ -91,7 +98,7 @@ def draw(source: Source, panel: Panel, looks: Mapping[str, Look], ink: str = "bl
     labels = [_title(source, "methods", method) for method in named]
     figure.legend([handles[method] for method in named], labels, loc="outside right upper")
     model, text = _title(source, "models", panel.model), _title(source, "datasets", panel.dataset)
-    figure.suptitle(f"{model}\n{text}", fontsize=9)  # two lines: registry titles are long, and the legend is beside
+    figure.suptitle(f"{model}\n{text}")  # two lines: registry titles are long, and the legend is beside
     if footnote := _footnote(source, panel, len(everything.methods)):
         wide = int(72 * figure.get_figwidth() / _FOOTNOTE_WIDTH)
         lines = [fill(line, wide) for line in footnote.splitlines()]

@@ -27,7 +27,20 @@ SPECIAL = {
     "*": "{*}",
     "\N{NO-BREAK SPACE}": "~",
     "\N{SOFT HYPHEN}": "",
+    "\N{MODIFIER LETTER CAPITAL T}": r"\textsuperscript{T}",
 }
+
+BREAKS = ",@=_/"  # after these `breakable` may break a line
+
+_GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa mu nu xi pi rho sigma tau upsilon phi chi psi omega"
+_MATHS = {
+    **{unicodedata.lookup(f"GREEK SMALL LETTER {name}"): name for name in _GREEK.split()},
+    "\N{GREEK SMALL LETTER LAMDA}": "lambda",  # as Unicode spells it
+    "\N{LESS-THAN OR EQUAL TO}": "leq",
+    "\N{GREATER-THAN OR EQUAL TO}": "geq",
+    "\N{INFINITY}": "infty",
+}
+_SPECIAL |= {letter: rf"\ensuremath{{\{name}}}" for letter, name in _MATHS.items()}
 
 _LIGATURES = re.compile(r"([-,])(?=\1)")  # two would become a dash or a low quote
 
@@ -35,10 +48,16 @@ _LIGATURES = re.compile(r"([-,])(?=\1)")  # two would become a dash or a low quo
 def escape(text: str) -> str:
     r"""Any string as LaTeX that prints it on one line, under pdflatex with T1 fonts.
 
-    Characters beyond Latin-1 have no glyph there and are printed as their code point, `[U+4E2D]`; control
-    characters and line breaks become spaces.
+    Of the characters beyond Latin-1, which have no glyph there, Greek letters and some signs come from the fonts for
+    formulas; the others are printed as their code point, `[U+4E2D]`. Control characters and line breaks become spaces.
     """
     return _LIGATURES.sub(r"\1{}", "".join(map(_character, text)))
+
+
+def breakable(text: str) -> str:
+    """The same, with places at which a long name, of a variant or a file, may go on in the next line."""
+    parts = re.split(f"(?<=[{BREAKS}])", text)
+    return r"\allowbreak{}".join(map(escape, parts)).removesuffix(r"\allowbreak{}")
 
 
 def _character(character: str) -> str:

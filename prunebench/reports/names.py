@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prunebench.config.load import DENSE_METHOD
-from prunebench.config.paper import REFERENCE_FOLDER, TABLES_FILE, Paper
+from prunebench.config.paper import README_FILE, REFERENCE_FOLDER, TABLES_FILE, Paper
 from prunebench.results.expected import PERPLEXITY, SCORED, expected_pairs
 
 LEADERBOARD = "reports/leaderboard.html"
 METHOD_FOLDER = "reports/methods"
 TABLE_FOLDER = "reports/tables"
+TABLE_DOCUMENT = "all.tex"  # in that folder, beside the tables it puts in
 FIGURE_FOLDER = "reports/figures"
+PAPER_DOCUMENT = "paper.tex"
 
 
 @dataclass(frozen=True)
@@ -50,20 +52,36 @@ class PaperNames:
 
     layout: str = ""
     numbers: tuple[str, ...] = ()
+    readme: tuple[str, ...] = ()
     page: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
+    document: str = ""
+    pdf: str = ""
 
 
 def paper_names(folder: Path | None, paper: Paper | None) -> PaperNames:
-    """The page is `reports/papers/<paper>.html`, its files lie in the folder of its name beside it."""
+    """The page is `reports/papers/<paper>.html`, its files lie in the folder of its name beside it.
+
+    Of them `paper.tex` is the document that has everything, made into `reports/papers/<paper>.pdf` on demand.
+    """
     if folder is None or paper is None:
         return PaperNames()
     tables = [f"{name}.{ending}" for name in (*paper.tables, "claims") for ending in ("tex", "csv")]
     figures = [f"{name}.{ending}" for name in paper.figures for ending in ("pdf", "svg", "png", "csv")]
-    files = tuple(f"reports/papers/{folder.name}/{name}" for name in (*tables, *figures, "claims.txt"))
-    numbers = tuple(f"{folder}/{REFERENCE_FOLDER}/{name}" for name in paper.reference_files)
-    return PaperNames(f"{folder}/{TABLES_FILE}", numbers, (f"reports/papers/{folder.name}.html",), files, files[-1:])
+    stem = f"reports/papers/{folder.name}"
+    claims, document = f"{stem}/claims.txt", f"{stem}/{PAPER_DOCUMENT}"
+    readme = folder / README_FILE
+    return PaperNames(
+        layout=f"{folder}/{TABLES_FILE}",
+        numbers=tuple(f"{folder}/{REFERENCE_FOLDER}/{name}" for name in paper.reference_files),
+        readme=(str(readme),) if readme.is_file() else (),
+        page=(f"{stem}.html",),
+        files=(*(f"{stem}/{name}" for name in (*tables, *figures)), claims, document),
+        claims=(claims,),
+        document=document,
+        pdf=f"{stem}.pdf",
+    )
 
 
 def remove_stale(folder: Path, names: Iterable[str], suffixes: Iterable[str]) -> None:

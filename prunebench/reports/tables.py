@@ -4,25 +4,33 @@ import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from math import floor, log10
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import NamedTuple
 
 from prunebench.files import replacing, write_text
 from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS, Metric, split_number
-from prunebench.reports.latex import escape
-from prunebench.reports.names import remove_stale
+from prunebench.reports.fitting import COLUMN_GAP, TEXT_WIDTH, batches, longest_word, width
+from prunebench.reports.floats import document, inputs, table_floats, wrapping
+from prunebench.reports.latex import breakable, escape
+from prunebench.reports.names import TABLE_DOCUMENT, remove_stale
 from prunebench.reports.panels import DENSE_METHOD, Entry, Panel, panels
 from prunebench.reports.source import Source
 from prunebench.results.summary import SEVERITY
 from prunebench.targets import DENSE, Target
 
 _HEADINGS = {"unstructured": "Unstructured", "n:m": "N:M", "structured": "Structured"}
-_LINES, _WIDTH = 30, 12  # as many methods and targets as a page holds and can be read on it
+_LINES = 30  # as many methods as a page holds
+_TITLE_WIDTH = 150.0  # points after which the names of methods wrap
+_NUMBER_WIDTH, _SEVERAL_WIDTH = 46.0, 84.0  # points: of one number, and of a mean with its deviation
 _COLUMNS = ("value", "ci_low", "ci_high", "rank", "status")
 
 
 def write_tables(source: Source, folder: Path, announced: Iterable[str] = ()) -> list[str]:
-    """Write `<name>.tex` and `<name>.csv` of every panel; returns the names. Tables of earlier grids go.
+    """Write `<name>.tex` and `<name>.csv` of every panel, and `all.tex`, a document that shows them all.
+
+    Tables of earlier grids go. Returns the names.
 
     Args:
         announced: names there shall be files of in any case; one without a panel says that nothing reports it.
@@ -38,6 +46,7 @@ def write_tables(source: Source, folder: Path, announced: Iterable[str] = ()) ->
         write_text(folder / f"{name}.csv", "method,seed\n")
         names.append(name)
     remove_stale(folder, names, (".tex", ".csv"))
+    write_text(folder / TABLE_DOCUMENT, document("All tables", inputs(names)))
     return names
 
 
@@ -60,56 +69,75 @@ def plain_table(panel: Panel) -> list[list[str]]:
 
 
 def latex_table(source: Source, panel: Panel) -> str:
-    """The panel as a table float, or as several if it has more methods or targets than fit on a page.
+    """The panel as a table float, or as several if it has more methods or targets than can be read on a page.
 
-    Needs the packages `booktabs` and `adjustbox` and T1 fonts. Several seeds are shown as mean and standard
-    deviation. Bold is what has the first rank at every seed, unless no method of the column has another one.
+    Needs the packages `array`, `booktabs` and `adjustbox` and T1 fonts. Numbers stand with their points below each
+    other, a column's with the decimals that its narrowest interval supports. Several seeds are shown as mean and
+    standard deviation. Bold is what has the first rank at every seed, unless no method of the column has another one;
+    a second best is not marked, since ranks shared by what a test does not separate leave none.
     """
-    decided = {target: _decided(panel.column(target)) for target in panel.targets}
+    columns = {target: _column(panel, target) for target in panel.targets}
+    titles = [source.title("methods", method) for method in (*panel.methods, DENSE_METHOD)]
+    left = min(max(map(width, titles)), max(_TITLE_WIDTH, *map(longest_word, titles)))
+    widths = [column.width + COLUMN_GAP for column in columns.values()]
+    rows = [panel.methods[start : start + _LINES] for start in range(0, len(panel.methods), _LINES)] or [[]]
     parts = [
-        (methods, targets) for methods in _batches(panel.methods, _LINES) for targets in _batches(panel.targets, _WIDTH)
+        _tabular(
+            source, panel, methods, {target: columns[target] for target in panel.targets[run.start : run.stop]}, left
+        )
+        for methods in rows
+        for run in batches(widths, TEXT_WIDTH - left - COLUMN_GAP)
     ]
-    caption, label = _caption(source, panel), re.sub(r"[^A-Za-z0-9._@=-]", "-", panel.name)
-    lines = [r"% Needs \usepackage{booktabs,adjustbox} and \usepackage[T1]{fontenc}."]
-    for number, (methods, targets) in enumerate(parts, start=1):
-        of_all = f" Part {number} of {len(parts)}." if len(parts) > 1 else ""
-        lines += [
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{caption}{of_all}}}",
-            rf"\label{{tab:{label}{f'-{number}' if number > 1 else ''}}}",  # the first is what a text refers to
-            r"\smallskip",
-            r"\begin{adjustbox}{max width=\linewidth}",
-            *_tabular(source, panel, methods, targets, decided),
-            r"\end{adjustbox}",
-            r"\end{table}",
-        ]
-    return "\n".join([*lines, ""])
+    return table_floats(_caption(source, panel), re.sub(r"[^A-Za-z0-9._@=-]", "-", panel.name), parts)
 
 
-def _batches(names: Sequence[str], size: int) -> list[Sequence[str]]:
-    """So many at a time; one empty batch if there are none."""
-    return [names[start : start + size] for start in range(0, len(names), size)] or [[]]
+class _Column(NamedTuple):
+    """How the cells at one target are shown.
+
+    Attributes:
+        decided: whether some finished method has another rank than the first.
+        decimals: of its numbers.
+        width: in points, room for a number of any size included.
+    """
+
+    decided: bool
+    decimals: int
+    width: float
+
+
+def _column(panel: Panel, target: str) -> _Column:
+    entries = panel.column(target)
+    decided = any(entry.place > 1 for entry in entries if entry.status == "ok")
+    several = len({entry.seed for entry in entries}) > 1
+    return _Column(decided, _decimals(entries, panel.how), _SEVERAL_WIDTH if several else _NUMBER_WIDTH)
+
+
+def _decimals(entries: Sequence[Entry], metric: Metric) -> int:
+    """So many that the narrowest 95 % interval has two digits on either side, and no more than the metric's."""
+    halves = [(entry.high - entry.low) / 2 * metric.scale for entry in entries if entry.status == "ok"]
+    narrowest = min((half for half in halves if half > 0), default=0.0)
+    return min(metric.decimals, max(0, 1 - floor(log10(narrowest)))) if narrowest else metric.decimals
 
 
 def _tabular(
-    source: Source, panel: Panel, methods: Sequence[str], targets: Sequence[str], decided: Mapping[str, bool]
+    source: Source, panel: Panel, methods: Sequence[str], columns: Mapping[str, _Column], left: float
 ) -> list[str]:
-    width = max(1, len(targets))
+    shown = max(1, len(columns))
     lines = [
         " & ".join([
-            escape(source.title("methods", method)),
-            *(_cell(panel.at(method, target), decided[target], panel.how) for target in targets),
+            breakable(source.title("methods", method)),
+            *(_cell(panel.at(method, target), column, panel.how) for target, column in columns.items()),
         ]) + r" \\"
         for method in methods
     ]  # fmt: skip
     dense = escape(source.title("methods", DENSE_METHOD))
+    in_dense = _whole(_shown(panel.dense, panel.how, _decimals(panel.dense, panel.how)))
     return [
-        rf"\begin{{tabular}}{{l{'r' * width}}}",
+        rf"\begin{{tabular}}{{{wrapping([left])}{'r@{}l' * shown}}}",
         r"\toprule",
-        *_head(targets, panel.how),
+        *_head(list(columns), panel.how),
         r"\midrule",
-        rf"{dense} & \multicolumn{{{width}}}{{c}}{{{_shown(panel.dense, panel.how)}}} \\",
+        rf"{dense} & \multicolumn{{{2 * shown}}}{{c}}{{{in_dense}}} \\",
         *([r"\midrule"] if lines else []),
         *lines,
         r"\bottomrule",
@@ -123,29 +151,32 @@ def _head(targets: Sequence[str], metric: Metric) -> list[str]:
     unit = f" ({escape(metric.unit)})" if metric.unit else ""
     measure = f"{metric.title}{unit} {arrow}"
     if not targets:
-        return [rf"Method & {measure} \\"]
+        return [rf"Method & {_over(1, measure)} \\"]
     groups, rules, column = [], [], 2
     for pattern, members in groupby(targets, key=lambda token: Target.parse(token).pattern):
-        width = len(list(members))
-        groups.append(rf"\multicolumn{{{width}}}{{c}}{{{_HEADINGS[pattern]}}}")
-        rules.append(rf"\cmidrule(lr){{{column}-{column + width - 1}}}")
-        column += width
-    labels = [escape(Target.parse(token).label.removesuffix(" structured")) for token in targets]
+        count = len(list(members))
+        groups.append(_over(count, _HEADINGS[pattern]))
+        rules.append(rf"\cmidrule(lr){{{column}-{column + 2 * count - 1}}}")
+        column += 2 * count
+    labels = [_over(1, escape(Target.parse(token).label.removesuffix(" structured"))) for token in targets]
     return [rf"{measure} & {' & '.join(groups)} \\", "".join(rules), rf"Method & {' & '.join(labels)} \\"]
 
 
-def _decided(column: Sequence[Entry]) -> bool:
-    """Whether some finished method has another rank than the first."""
-    return any(entry.place > 1 for entry in column if entry.status == "ok")
+def _over(count: int, text: str) -> str:
+    """A text over the columns of so many targets, each of which has two: a number's is split at its point."""
+    return rf"\multicolumn{{{2 * count}}}{{c}}{{{text}}}"
 
 
-def _cell(entries: Sequence[Entry], decided: bool, metric: Metric) -> str:
-    best = decided and len(entries) > 0 and all(entry.place == 1 for entry in entries)
-    return rf"\textbf{{{_shown(entries, metric)}}}" if best else _shown(entries, metric)
+def _cell(entries: Sequence[Entry], column: _Column, metric: Metric) -> str:
+    shown = _shown(entries, metric, column.decimals)
+    best = column.decided and len(entries) > 0 and all(entry.place == 1 for entry in entries)
+    if isinstance(shown, str):
+        return _over(1, shown)
+    return " & ".join(rf"\textbf{{{half}}}" if best and half else half for half in shown)
 
 
-def _shown(entries: Sequence[Entry], metric: Metric) -> str:
-    """The value over the seeds, or the worst status; a dash where the grid has no such cell."""
+def _shown(entries: Sequence[Entry], metric: Metric, decimals: int) -> tuple[str, str] | str:
+    """The value over the seeds, before and from its point on; or the worst status, or a dash without such a cell."""
     if not entries:
         return "--"
     failed = [entry.status for entry in entries if entry.status != "ok"]
@@ -154,13 +185,20 @@ def _shown(entries: Sequence[Entry], metric: Metric) -> str:
         share = f" {len(failed)}/{len(entries)}" if len(entries) > 1 else ""
         return rf"{{\footnotesize\itshape {STATUS_WORDS[worst]}{share}}}"
     numbers = [entry.number for entry in entries]
-    text = _number(fmean(numbers), metric)
-    return text if len(numbers) == 1 else rf"{text} {{\scriptsize$\pm$ {_number(stdev(numbers), metric)}}}"
+    before, after = _number(fmean(numbers), metric, decimals)
+    if len(numbers) == 1:
+        return before, after
+    return before, rf"{after} {{\scriptsize$\pm$ {''.join(_number(stdev(numbers), metric, decimals))}}}"
 
 
-def _number(value: float, metric: Metric) -> str:
-    mantissa, power = split_number(value, metric)
-    return rf"{mantissa}\,$\times10^{{{power}}}$" if power else mantissa
+def _number(value: float, metric: Metric, decimals: int) -> tuple[str, str]:
+    mantissa, power = split_number(value, metric, decimals)
+    before, point, after = mantissa.partition(".")
+    return before, f"{point}{after}" + (rf"\,$\times10^{{{power}}}$" if power else "")
+
+
+def _whole(shown: tuple[str, str] | str) -> str:
+    return shown if isinstance(shown, str) else "".join(shown)
 
 
 def _caption(source: Source, panel: Panel) -> str:

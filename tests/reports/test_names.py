@@ -7,7 +7,7 @@ def test_what_is_announced_is_what_is_written(run_files, tmp_path):
     names = report_names(MODELS, TEXTS, TASKS, KINDS)
     assert sorted(build_tables(*run_files, tmp_path)) == sorted(names.tables)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        f"{name}.{suffix}" for name in names.tables for suffix in ("tex", "csv")
+        ["all.tex", *(f"{name}.{suffix}" for name in names.tables for suffix in ("tex", "csv"))]
     )
     assert sorted(build_figures(*run_files, tmp_path / "figures")) == sorted(names.figures)
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == sorted(

@@ -1,7 +1,5 @@
 import csv
 import re
-import shutil
-import subprocess
 
 import pytest
 
@@ -9,11 +7,10 @@ from prunebench.errors import PrunebenchError
 from prunebench.reports.build import build_tables
 from prunebench.reports.display import METRICS, split_number
 from prunebench.results.records import PruneRecord, load_record, save_record
+from tests.reports.compiling import compiled, needs_latex
 from tests.reports.conftest import amend, save_run
 from tests.reports.hostile import make_hostile, make_hostile_titles
 from tests.results.example import METHODS, TARGETS, make_run
-
-needs_latex = pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex missing: tables are not compiled")
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +21,17 @@ def tables(run_files, tmp_path_factory):
 
 
 def cells(path):
-    """Rows of a table as lists of cells, by their first cell."""
-    rows = [line.removesuffix(r" \\").split(" & ") for line in path.read_text().splitlines() if line.endswith(r"\\")]
-    return {row[0]: row[1:] for row in rows}
+    """Rows of a table as lists of cells, by their first cell; the halves of a number, split at its point, are joined."""
+    rows = {}
+    for line in path.read_text().splitlines():
+        if line.endswith(r"\\"):
+            first, *found = line.removesuffix(r" \\").split(" & ")
+            rows[first] = row = []
+            while found:
+                cell = found.pop(0)
+                over = re.fullmatch(r"\\multicolumn\{\d+\}\{c\}\{(.*)\}", cell)
+                row.append(over[1] if over else (cell + found.pop(0)).replace(r"}\textbf{", ""))
+    return rows
 
 
 def test_the_dense_row_is_first_and_every_method_has_a_row(tables):
@@ -47,7 +52,8 @@ def test_the_cells_are_the_rounded_values_of_the_csv_and_bold_is_the_first_rank(
             if (line["metric"], line["dataset"]) == ("perplexity", "wiki-sample"):
                 shown[line["status"]] = cell
                 if line["status"] == "ok" and float(line["value"]) < 999:
-                    assert re.sub(r"\\textbf\{(.*)\}", r"\1", cell) == f"{float(line['value']):.2f}"
+                    number = re.sub(r"\\textbf\{(.*)\}", r"\1", cell)
+                    assert number == f"{float(line['value']):.{len(number.partition('.')[2])}f}"
             if (line["metric"], line["dataset"]) == ("rank", "perplexity/wiki-sample"):
                 assert cell.startswith(r"\textbf") == (line["value"] == "1")
     assert "timeout" in shown["timeout"]
@@ -88,6 +94,19 @@ def test_numbers_have_sensible_digits(metric, value, expected):
     assert split_number(value, METRICS[metric]) == expected
 
 
+@pytest.mark.parametrize(("half", "expected"), [(0.04, "41.53"), (0.4, "41.53"), (4.0, "41.5"), (40.0, "42")])
+def test_a_column_has_the_decimals_that_its_narrowest_interval_supports(tmp_path, half, expected):
+    run = make_run(tmp_path, methods=("dense", "random", "wanda"), targets=("u50",), models=("gpt2",))
+    frame = run.collect()
+    for method, value, wide in (("wanda", 41.527, half), ("random", 99.5, 2 * half)):
+        rows = (frame["method"] == method) & (frame["metric"] == "perplexity")
+        frame.loc[rows, ["value", "ci_low", "ci_high"]] = [str(value), str(value - wide), str(value + wide)]
+    build_tables(*save_run(run, frame), tmp_path)
+    rows = cells(tmp_path / "gpt2-perplexity-wiki-sample.tex")
+    assert rows["Wanda"][0] in (expected, rf"\textbf{{{expected}}}")
+    assert len(rows["Random"][0].strip("}").partition(".")[2]) == len(expected.partition(".")[2])
+
+
 def test_several_seeds_are_a_mean_with_its_spread_and_a_failed_one_is_not_hidden(tmp_path):
     run = make_run(tmp_path, methods=("dense", "random", "wanda"), targets=("u50",), models=("gpt2",), seeds=(0, 1, 2))
     build_tables(*save_run(run), tmp_path)
@@ -96,9 +115,10 @@ def test_several_seeds_are_a_mean_with_its_spread_and_a_failed_one_is_not_hidden
     values = frame.loc[
         (frame["method"] == "wanda") & (frame["metric"] == "perplexity") & (frame["dataset"] == "wiki-sample"), "value"
     ].astype(float)
-    assert cells(path)["Wanda"] == [
-        rf"\textbf{{{values.mean():.2f} {{\scriptsize$\pm$ {values.std():.2f}}}}}"
-    ]  # fmt: skip
+    (shown,) = cells(path)["Wanda"]
+    mean, deviation = re.fullmatch(r"\\textbf\{([\d.]+) \{\\scriptsize\$\\pm\$ ([\d.]+)\}\}", shown).groups()
+    decimals = len(mean.partition(".")[2])
+    assert (mean, deviation) == (f"{values.mean():.{decimals}f}", f"{values.std():.{decimals}f}")
     assert "over 3 seeds" in path.read_text()
     record = tmp_path / run.cells[-1].sweep.prune_record("u50")
     pruned = load_record(record, PruneRecord)
@@ -137,7 +157,7 @@ def test_tables_of_earlier_grids_go_and_other_files_stay(tmp_path):
     names = build_tables(*save_run(fewer), folder, announced=["opt-tiny-acc_norm-boolq"])
     assert "opt-tiny-acc_norm-boolq" in names
     tables = {f"{name}.{suffix}" for name in names for suffix in ("tex", "csv")}
-    assert {path.name for path in folder.iterdir()} == {"paper.tex", "gpt2-acc-notes.md"} | tables
+    assert {path.name for path in folder.iterdir()} == {"paper.tex", "gpt2-acc-notes.md", "all.tex"} | tables
     assert "no cell reports" in (folder / "opt-tiny-acc_norm-boolq.tex").read_text()
     assert not any(name.startswith("smollm2") for name in names)
 
@@ -151,35 +171,23 @@ def test_protocols_never_share_a_table(tmp_path):
         build_tables(metrics, provenance, tmp_path / "tables")
 
 
-def compile_all(folder, names):
-    body = "\n".join(rf"\input{{{name}}}\clearpage" for name in names)
-    (folder / "all.tex").write_text(
-        r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{lmodern}\usepackage{booktabs,adjustbox}"
-        rf"\begin{{document}}{body}\end{{document}}",
-        encoding="utf-8",
-    )
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "all.tex"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120, check=False)
-    log = (folder / "all.log").read_text(encoding="latin-1")
-    assert done.returncode == 0, log[-3000:]
-    return log
+@needs_latex
+def test_all_tables_compile_in_one_document_without_a_complaint(tables):
+    log = compiled(tables / "all.tex")
+    assert all(f"(./{path.name}" in log for path in tables.glob("*-*.tex"))
 
 
 @needs_latex
-def test_all_tables_compile_without_overfull_boxes(tables):
-    names = sorted(path.stem for path in tables.glob("*-*.tex"))
-    log = compile_all(tables, names)
-    assert "Overfull" not in log
-    assert "too large" not in log
-    assert f"({len(names)} pages" in log
-
-
-@needs_latex
-def test_a_wide_table_is_shrunk_to_the_page(tmp_path):
+def test_a_wide_table_is_split_before_its_letters_get_small(tmp_path):
     targets = [f"u{percent:02d}" for percent in (1, 5, *range(10, 100, 10), 95, 99)] + ["n1m4", "n2m4", "n4m8"]
-    run = make_run(tmp_path, targets=targets, models=("opt-tiny",))
-    names = build_tables(*save_run(run), tmp_path / "tables")
-    assert "Overfull" not in compile_all(tmp_path / "tables", [name for name in names if "perplexity" in name])
+    run = make_run(tmp_path, targets=targets, models=("opt-tiny",), seeds=(0, 1))
+    build_tables(*save_run(run), tmp_path / "tables")
+    document = tmp_path / "tables/all.tex"
+    # What adjustbox would shrink is too wide without it.
+    document.write_text(
+        document.read_text().replace(r"\begin{document}", r"\begin{document}\renewenvironment{adjustbox}[1]{}{}")
+    )
+    compiled(document)
 
 
 @needs_latex
@@ -205,12 +213,13 @@ def test_more_targets_than_can_be_read_come_in_parts_with_all_methods(tmp_path):
     text = (tmp_path / "tables/opt-tiny-perplexity-wiki-sample.tex").read_text()
     heads = [re.findall(r"(\d+)\\%", line) for line in re.findall(r"^Method & .*$", text, flags=re.MULTILINE)]
     assert [f"u{number}" for head in heads for number in head] == targets
-    assert [len(head) for head in heads] == [12, 3]
+    assert [len(head) for head in heads] == [8, 7]
     assert len(re.findall(r"^Wanda & ", text, flags=re.MULTILINE)) == 2
 
 
+@needs_latex
 def test_hostile_titles_compile_too(tmp_path):
     run = make_run(tmp_path, models=("opt-tiny",))
     metrics, provenance = save_run(run, make_hostile(run.collect()), make_hostile_titles(run.summary()))
-    log = compile_all(tmp_path / "tables", build_tables(metrics, provenance, tmp_path / "tables"))
-    assert "(/etc/passwd" not in log
+    build_tables(metrics, provenance, tmp_path / "tables")
+    assert "(/etc/passwd" not in compiled(tmp_path / "tables/all.tex", complaints=False)

@@ -31,6 +31,7 @@ from prunebench.reports.names import (
     FIGURE_FOLDER,
     LEADERBOARD,
     METHOD_FOLDER,
+    TABLE_DOCUMENT,
     TABLE_FOLDER,
     method_names,
     paper_names,

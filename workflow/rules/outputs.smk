@@ -12,6 +12,7 @@ TABLES = expand(
     name=REPORT_NAMES.tables,
     ending=["tex", "csv"],
 )
+ALL_TABLES = f"{TABLE_FOLDER}/{TABLE_DOCUMENT}"
 FIGURES = expand(
     f"{FIGURE_FOLDER}/{{name}}.{{ending}}",
     name=REPORT_NAMES.figures,

@@ -1,12 +1,14 @@
 # A paper's own tables and figures beside the leaderboard; included only if the config names a paper.
 localrules:
     make_paper,
+    typeset_paper,
 
 
 rule make_paper:
     input:
         layout=PAPER.layout,
         published=PAPER.numbers,
+        readme=PAPER.readme,
         metrics=METRICS,
         provenance=PROVENANCE,
     output:
@@ -22,3 +24,20 @@ rule make_paper:
         "Make {output.page}"
     script:
         "../scripts/make_paper.py"
+
+
+# Asked for by its name alone: not everybody has LaTeX.
+rule typeset_paper:
+    input:
+        document=PAPER.document,
+        files=[path for path in PAPER.files if path != PAPER.document],
+    output:
+        report(PAPER.pdf, caption="../report/document.rst", category="Paper"),
+    log:
+        "results/logs/typeset_paper.log",
+    conda:
+        "../../environment.yml"
+    message:
+        "Make {output}"
+    script:
+        "../scripts/typeset_paper.py"

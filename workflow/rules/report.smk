@@ -31,7 +31,8 @@ rule make_tables:
         metrics=METRICS,
         provenance=PROVENANCE,
     output:
-        TABLES,
+        tables=TABLES,
+        document=ALL_TABLES,
     log:
         "results/logs/make_tables.log",
     conda:

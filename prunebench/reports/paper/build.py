@@ -3,10 +3,12 @@
 from functools import partial
 from pathlib import Path
 
-from prunebench.config.paper import load_paper
+from prunebench.config.paper import README_FILE, load_paper
 from prunebench.files import write_text
 from prunebench.reports.figures import save_figure
+from prunebench.reports.names import PAPER_DOCUMENT
 from prunebench.reports.paper.claims import describe, judge_claims
+from prunebench.reports.paper.document import paper_tex
 from prunebench.reports.paper.drawing import draw, plot_figures
 from prunebench.reports.paper.filling import fill_tables
 from prunebench.reports.paper.measured import Measured
@@ -18,6 +20,8 @@ from prunebench.reports.source import Source
 
 def build_paper(folder: Path, metrics_csv: Path, provenance: Path, page: Path) -> None:
     """Write `page`, and in the folder of its name beside it all tables (`.tex`, `.csv`), figures and claims.
+
+    There too is `paper.tex`, a document of all these.
 
     Raises:
         PrunebenchError: the layout, a file of published numbers or the metrics cannot be read.
@@ -38,4 +42,7 @@ def build_paper(folder: Path, metrics_csv: Path, provenance: Path, page: Path) -
     write_claims(verdicts, files / "claims.csv")
     write_text(files / "claims.tex", claims_tex(verdicts))
     write_text(files / "claims.txt", describe(paper.title, verdicts) + "\n")
+    readme = folder / README_FILE
+    prose = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    write_text(files / PAPER_DOCUMENT, paper_tex(source, paper, tables, figures, verdicts, prose))
     write_text(page, paper_page(source, paper, tables, figures, verdicts))

@@ -116,7 +116,7 @@ def _draw(source: Source, plotted: PlottedCurves, ink: str) -> Drawing:
         if figure.axis and figure.axis.log:
             _log_axis(ax, curves)
         ax.set_xlabel(literal(figure.axis.title if figure.axis else "pruned level (%)"))
-        ax.set_title(panel.title, fontsize=9)
+        ax.set_title(panel.title)
     axes[0].set_ylabel(_measured_words(figure))
     every = (value for curves in plotted.panels for curve in curves for value in (*curve.ours, *curve.published))
     shown = [value for value in every if not isnan(value)]

@@ -10,7 +10,7 @@ from prunebench.config.paper_internals import BlockPanel, EcdfFigure, Spectrum
 from prunebench.config.paper_metrics import Quantity
 from prunebench.config.standins import shown_methods, shown_models
 from prunebench.reports.display import STATUS_WORDS
-from prunebench.reports.drawing import DASHES, PALETTE
+from prunebench.reports.drawing import PALETTE, dashes_of
 from prunebench.reports.paper.framing import Frame, literal, say_not_run, written
 from prunebench.reports.paper.measured import Measured
 from prunebench.reports.source import Source
@@ -59,13 +59,13 @@ class PlottedEcdf:
         drawing, axes = Frame(figure.title, figure.model, self.model).empty(source, len(self.panels))
         for ax, panel, curves in zip(axes, figure.panels, self.panels, strict=True):
             for number, curve in enumerate(curves):
-                color, dashes = PALETTE[number % len(PALETTE)], DASHES[number // len(PALETTE) % len(DASHES)]
+                color, dashes = PALETTE[number % len(PALETTE)], dashes_of(number)
                 label = literal(curve.label)
                 ax.plot(curve.values, curve.shares, color=color, linestyle=dashes, linewidth=1.3, label=label)
             if not any(curve.values for curve in curves):
                 say_not_run(ax)
             ax.set_xlabel("singular value")
-            ax.set_title(literal(panel.title), fontsize=9)
+            ax.set_title(literal(panel.title))
         axes[0].set_ylabel("share not above it")
         named = [ax.get_legend_handles_labels() for ax in axes]
         handles = {label: handle for pair in named for handle, label in zip(*pair, strict=True)}

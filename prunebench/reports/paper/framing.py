@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from prunebench.config.paper_figures import AnyFigure
+from prunebench.reports.drawing import FIGURE_WIDTH
 from prunebench.reports.source import Source
 
 
@@ -18,6 +19,7 @@ class Plotted(Protocol):
     Attributes:
         name: its file name.
         figure: the layout's.
+        model: the run's model that is shown, empty if there is none.
         has_published: whether the paper's numbers behind it are known.
         header, lines: the numbers as a table.
     """
@@ -26,6 +28,8 @@ class Plotted(Protocol):
     def name(self) -> str: ...
     @property
     def figure(self) -> AnyFigure: ...
+    @property
+    def model(self) -> str: ...
     @property
     def has_published(self) -> bool: ...
     @property
@@ -46,10 +50,11 @@ class Frame:
     shown: str
 
     def empty(self, source: Source, panels: int, legend: bool = True) -> tuple[Drawing, list[Axes]]:
-        """A figure with its title, so many sets of axes, one beside the other, and room for a legend."""
-        drawing = Drawing(figsize=(2.2 * legend + 3.4 * panels, 3.6), layout="constrained")
+        """A figure with its title and so many sets of axes, one beside the other; without a legend they are square."""
+        height = 2.8 if legend else FIGURE_WIDTH / max(2, panels) + 0.5
+        drawing = Drawing(figsize=(FIGURE_WIDTH, height), layout="constrained")
         axes = drawing.subplots(1, panels, sharey=True, squeeze=False)[0]
-        drawing.suptitle(literal(f"{self.title}\n{self._model(source)}"), fontsize=10)
+        drawing.suptitle(literal(f"{self.title}\n{self._model(source)}"))
         return drawing, list(axes)
 
     def _model(self, source: Source) -> str:

@@ -76,7 +76,7 @@ class PlottedGraph:
         drawing, axes = Frame(figure.title, figure.model, self.model).empty(source, len(self.panels), legend=False)
         for ax, panel, heads in zip(axes, figure.panels, self.panels, strict=True):
             _graph(ax, heads, figure.tau, ink)
-            ax.set_title(literal(panel.title), fontsize=9)
+            ax.set_title(literal(panel.title))
         return drawing
 
 

@@ -1,32 +1,61 @@
 """A paper's tables and claims as booktabs LaTeX, in the paper's own layout."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from itertools import groupby
 
 from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS
-from prunebench.reports.latex import escape
+from prunebench.reports.fitting import LINE, SMALL, batches, width
+from prunebench.reports.floats import table_floats, wrapping
+from prunebench.reports.latex import breakable, escape
 from prunebench.reports.paper.claims import Verdict
 from prunebench.reports.paper.filling import Cell, Filled
 from prunebench.reports.paper.measured import NOT_RUN
+from prunebench.reports.paper.splitting import (
+    TEXT_COLUMN,
+    Kind,
+    Part,
+    heading_lines,
+    here_words,
+    lines_of,
+    room_below,
+    split,
+)
 from prunebench.reports.paper.writing import Written, write_cell
 from prunebench.reports.source import Source
 from prunebench.results.summary import SEVERITY
 
-_PACKAGES = r"% Needs \usepackage{booktabs,adjustbox} and \usepackage[T1]{fontenc}."
-_TEXT_WIDTH = "6.5cm"
+_CLAIM_COLUMNS = (165.0, 105.0, 50.0, 62.0, 40.0)  # points
+_CLAIM_GAP = 3.0  # points
 
 
 def table_tex(source: Source, filled: Filled) -> str:
-    """The table as a float: in each cell our value, and small below it the published one and the difference."""
-    table, texts = filled.table, [_is_text(filled, i) for i in range(len(filled.table.columns))]
-    columns = "l" * len(table.stubs) + "".join(_column(text) for text in texts) + "p{5cm}" * len(table.notes)
+    """The table as floats: in each cell our value, and small below it the published one and the difference.
+
+    One float, or as many as it takes to keep its letters readable; rows and columns are split, never a cell.
+    """
+    text = caption(source, filled)
+    return table_floats(text, filled.name, [_tabular(filled, part) for part in split(filled, width(text, SMALL))])
+
+
+def _tabular(filled: Filled, part: Part) -> list[str]:
     lines = []
-    for row, cells in zip(table.rows, filled.cells, strict=True):
-        if row.line:
+    for i in part.rows:
+        row, cells = filled.table.rows[i], filled.cells[i]
+        if row.line and i != part.rows.start:
             lines.append(r"\midrule")
-        words = [*map(escape, row.stubs), *map(_cell, cells, texts), *map(escape, row.notes)]
-        lines.append(" & ".join(words) + r" \\")
-    return _float(filled.name, caption(source, filled), columns, _head(filled), lines)
+        shown = [_cell(cells[j], part.kinds[j]) for j in part.columns]
+        lines.append(" & ".join([*map(breakable, row.stubs), *shown, *map(breakable, row.notes)]) + r" \\")
+    columns = [rf"p{{{TEXT_COLUMN:.0f}pt}}" if part.kinds[j] == "text" else "r" for j in part.columns]
+    return [
+        rf"\begin{{tabular}}{{{wrapping(part.stubs)}{''.join(columns)}{wrapping(part.notes)}}}",
+        r"\toprule",
+        *_head(filled, part),
+        r"\midrule",
+        *lines,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
 
 
 def caption(source: Source, filled: Filled) -> str:
@@ -35,7 +64,7 @@ def caption(source: Source, filled: Filled) -> str:
     cells = [cell for row in filled.cells for cell in row]
     sentences = [f"{escape(table.title)} of the paper: {escape(table.caption.rstrip('.'))}"]
     if cells:
-        sentences += [escape(sentence) for sentence in remarks(source, filled)]
+        sentences += [breakable(sentence) for sentence in remarks(source, filled)]
         found = {cell.ours.status for cell in cells} - {"ok"}
         sentences += [rf"\emph{{{STATUS_WORDS[s]}}}: {STATUS_MEANINGS[s]}" for s in SEVERITY if s in found]
         if NOT_RUN in found:
@@ -48,7 +77,7 @@ def remarks(source: Source, filled: Filled) -> list[str]:
     sentences = [f"Measured with protocol {source.protocol}"]
     stand_ins = filled.stand_ins
     for (what, asked), ours in stand_ins.items():
-        title = source.title(what, ours)
+        title = source.title(what, ours) if what != "methods" else ours  # theirs say the same twice
         sentences.append(f"{ours if title == ours else f'{title} ({ours})'} stands in for {asked}")
     if any(cell.published is not None for row in filled.cells for cell in row):
         if not filled.comparable:
@@ -64,85 +93,68 @@ def remarks(source: Source, filled: Filled) -> list[str]:
 
 
 def claims_tex(verdicts: Sequence[Verdict]) -> str:
-    """The claims as a table float."""
-    lines = [
-        " & ".join([
-            escape(verdict.claim.claim),
-            escape(verdict.model_words),
-            rf"\emph{{{escape(verdict.word)}}}",
-            escape(verdict.share),
-            escape(verdict.in_paper),
-        ]) + r" \\"
+    """The claims as floats."""
+    rows = [
+        (verdict.claim.claim, verdict.model_words, verdict.word, verdict.share, verdict.in_paper)
         for verdict in verdicts
-    ]  # fmt: skip
-    head = [r"Claim & Model & Here & Targets & In the paper \\"]
+    ]
+    lines = [
+        rf"{breakable(claim)} & {breakable(model)} & \emph{{{escape(word)}}} & {escape(share)} & {escape(paper)} \\"
+        for claim, model, word, share, paper in rows
+    ]
     text = (
         "What the paper claims, checked on this run's numbers: at how many of the targets that could be decided it "
         r"holds; \emph{not separated} means that the numbers cannot tell its methods apart. The last column is the "
         "same check on the paper's own numbers."
     )
-    return _float("claims", text, "p{8cm}llll", head, lines)
-
-
-def _float(name: str, text: str, columns: str, head: Iterable[str], lines: Iterable[str]) -> str:
-    return "\n".join(
+    heights = [max(map(lines_of, row, _CLAIM_COLUMNS)) * LINE + _CLAIM_GAP for row in rows]
+    tabulars = [
         [
-            _PACKAGES,
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{text}}}",
-            rf"\label{{tab:{name}}}",
-            r"\smallskip",
-            r"\begin{adjustbox}{max width=\linewidth,max totalheight=0.8\textheight}",
-            rf"\begin{{tabular}}{{{columns}}}",
+            rf"\begin{{tabular}}{{{wrapping(_CLAIM_COLUMNS)}}}",
             r"\toprule",
-            *head,
+            r"Claim & Model & Here & Targets & In the paper \\",
             r"\midrule",
-            *lines,
+            *(rf"{lines[i]}\addlinespace[{_CLAIM_GAP:.0f}pt]" for i in run),
             r"\bottomrule",
             r"\end{tabular}",
-            r"\end{adjustbox}",
-            r"\end{table}",
-            "",
         ]
-    )
-
-
-def _head(filled: Filled) -> list[str]:
-    table = filled.table
-    lines = []
-    if any(column.group for column in table.columns):
-        words, rules, at = [""] * len(table.stubs), [], len(table.stubs) + 1
-        for group, members in groupby(table.columns, key=lambda column: column.group):
-            width = len(list(members))
-            words.append(rf"\multicolumn{{{width}}}{{c}}{{{escape(group)}}}")
-            rules += [rf"\cmidrule(lr){{{at}-{at + width - 1}}}"] if group else []
-            at += width
-        lines += [" & ".join([*words, *[""] * len(table.notes)]) + r" \\", "".join(rules)]
-    titles = [
-        _stacked(escape(column.title), rf"{{\scriptsize\itshape here: {escape(here)}}}", "c")
-        if (here := filled.here(column))
-        else escape(column.title)
-        for column in table.columns
+        for run in batches(heights, room_below(width(text, SMALL)))
     ]
+    return table_floats(text, "claims", tabulars)
+
+
+def _head(filled: Filled, part: Part) -> list[str]:
+    table, columns = filled.table, [filled.table.columns[j] for j in part.columns]
+    lines = []
+    if any(column.group for column in columns):
+        words, rules, at = [""] * len(table.stubs), [], len(table.stubs) + 1
+        for group, members in groupby(columns, key=lambda column: column.group):
+            count = len(list(members))
+            words.append(rf"\multicolumn{{{count}}}{{c}}{{{escape(group)}}}")
+            rules += [rf"\cmidrule(lr){{{at}-{at + count - 1}}}"] if group else []
+            at += count
+        lines += [" & ".join([*words, *[""] * len(table.notes)]) + r" \\", "".join(rules)]
+    titles = [_title(column.title, filled.here(column)) for column in columns]
     lines.append(" & ".join([*map(escape, table.stubs), *titles, *map(escape, table.notes)]) + r" \\")
     return lines
 
 
-def _is_text(filled: Filled, column: int) -> bool:
-    return any(row[column].place.quantity.metric == "continuation" for row in filled.cells)
+def _title(title: str, here: str) -> str:
+    """The title of a column, and what stands in for its model or dataset."""
+    small = [rf"{{\scriptsize\itshape {escape(line)}}}" for line in heading_lines(here_words(here))] if here else []
+    lines = [*map(escape, heading_lines(title)), *small]
+    return lines[0] if len(lines) == 1 else _stacked(lines)
 
 
-def _column(text: bool) -> str:
-    return f"p{{{_TEXT_WIDTH}}}" if text else "r"
-
-
-def _cell(cell: Cell, text: bool) -> str:
+def _cell(cell: Cell, kind: Kind) -> str:
     written = write_cell(cell)
     below = _below(written)
-    if text:
+    if kind == "text":
         return r"\newline ".join([_main(written), *([below] if below else [])])
-    return _stacked(_main(written), below, "r") if below else _main(written)
+    main = _main(written)
+    if kind == "decimals" and re.fullmatch(r"\d+", main):
+        main += r"\phantom{.00}"  # stands with its point, which it has none of, below the others'
+    return _stacked([main, below]) if below else main
 
 
 def _main(written: Written) -> str:
@@ -162,5 +174,6 @@ def _minus(text: str) -> str:
     return text.replace("inf", r"$\infty$").replace("-", "$-$")
 
 
-def _stacked(above: str, below: str, side: str) -> str:
-    return rf"\begin{{tabular}}[t]{{@{{}}{side}@{{}}}}{above}\\[-0.4ex]{below}\end{{tabular}}"
+def _stacked(lines: Sequence[str]) -> str:
+    inner = r"\\[-0.4ex]".join(lines)
+    return rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{inner}\end{{tabular}}"

@@ -72,7 +72,8 @@ def test_a_text_that_stands_in_is_named_and_never_compared(built: Path) -> None:
 def test_a_variant_that_stands_in_is_named_and_never_compared(built: Path) -> None:
     cell = cells(built / "accuracies.csv")["Fast, tuned", "Main"]
     assert (cell["method"], cell["shown_method"], cell["ours"], cell["difference"]) == (FULL, "fast@lora=8", "15.0", "")
-    assert "fast@lora=8 stands in for fast@lora=8000" in (built / "accuracies.tex").read_text()
+    text = (built / "accuracies.tex").read_text().replace(r"\allowbreak{}", "")
+    assert "fast@lora=8 stands in for fast@lora=8000" in text
 
 
 def test_a_row_of_published_numbers_needs_and_shows_nothing_of_ours(built: Path) -> None:
