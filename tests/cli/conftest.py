@@ -1,6 +1,5 @@
 """A project folder with this repository's config and methods, and a way to run the command in it."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -8,8 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from prunebench.cli.app import main
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.shipped_project import enter_shipped_project
 
 
 class Result(NamedTuple):
@@ -23,10 +21,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for folder in ("config", "methods"):
-        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return enter_shipped_project(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A project folder with this repository's config and methods, configs for it, and records to put into it."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from prunebench.layout import CALIBRATION, MODEL, TASK, TEXT, WINDOWS, Sweep
 from prunebench.results.records import CellId, Cost, EvaluationRecord, Measurement, PruneRecord, Status, save_record
 from prunebench.sealed import write_sealed_json
 from prunebench.sweeps import keys
+from tests.shipped_project import enter_shipped_project
 
-REPOSITORY = Path(__file__).parents[2]
 DEFAULT = {
     "protocol": "laptop-512",
     "models": ["smollm2-135m"],
@@ -30,10 +29,7 @@ MakeConfig = Callable[..., Config]
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for folder in ("config", "methods"):
-        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return enter_shipped_project(tmp_path, monkeypatch)
 
 
 @pytest.fixture

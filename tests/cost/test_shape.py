@@ -13,7 +13,7 @@ from prunebench.cost.shape import read_shape, shape_of
 from prunebench.errors import PrunebenchError
 from prunebench.layout import MODEL
 from prunebench.models.linear import prunable_linears
-from tests.cost.conftest import REPOSITORY
+from tests.shipped_project import REPOSITORY
 from tests.tiny_models import CONFIGS, tiny_model
 
 REGISTRY = parse_entries(ModelSpec, read_yaml(REPOSITORY / "config" / "models.yaml"), "models")

@@ -14,7 +14,7 @@ from prunebench.evaluate.footprint import counted
 from prunebench.plugins.loader import load_method
 from prunebench.prune.cell import prune_copy
 from prunebench.targets import Target
-from tests.cost.conftest import REPOSITORY
+from tests.shipped_project import REPOSITORY
 from tests.tiny_models import random_ids, tiny_model
 
 METHODS = REPOSITORY / "methods"
