@@ -1,7 +1,8 @@
 """One cell as its method's page shows it: texts and numbers ready to be put into the page."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, NamedTuple, get_args
 
 from markupsafe import Markup
@@ -73,8 +74,15 @@ class ShownCell:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What cells are shown beside: the dense cells by protocol and model, and what `provenance.json` has of each."""
+    """What cells are shown beside.
 
+    Attributes:
+        title: what a metric of a dataset is called.
+        dense: the dense cells by protocol and model.
+        entries: what `provenance.json` has of each cell.
+    """
+
+    title: Callable[[str, str], str]
     dense: Mapping[tuple[str, str], CellRows]
     entries: Mapping[tuple[str, str, str, str, str], Json]
     provenance: Json
@@ -86,16 +94,16 @@ class Surroundings:
             (e["protocol"], e["model"], e["method"], e["target"], str(e["seed"])): e
             for e in source.provenance.get("cells", [])
         }
-        return cls(dense, entries, source.provenance)
+        return cls(cache(partial(wording.title, source)), dense, entries, source.provenance)
 
 
-def shown_cell(source: Source, cell: CellRows, around: Surroundings) -> ShownCell:
+def shown_cell(cell: CellRows, around: Surroundings) -> ShownCell:
     """The cell as the page shows it."""
     entry = around.entries.get(cell.key)
     dense = None if cell.target == DENSE.token else around.dense.get((cell.protocol, cell.model))
     status, reason = cell.outcome
     texts = dict(dense.texts) if dense else {}
-    lines = _lines(source, cell, dense)
+    lines = _lines(cell, dense, around)
     return ShownCell(
         id=f"{cell.protocol}/{cell.model}/{cell.method}/seed{cell.seed}/{cell.target}",
         method=cell.method,
@@ -115,12 +123,12 @@ def shown_cell(source: Source, cell: CellRows, around: Surroundings) -> ShownCel
     )
 
 
-def _lines(source: Source, cell: CellRows, dense: CellRows | None) -> list[Line]:
+def _lines(cell: CellRows, dense: CellRows | None, around: Surroundings) -> list[Line]:
     """The scores, then all other numbers."""
     of_dense = {(n.metric, n.dataset): n.number for n in (*dense.scores, *dense.others)} if dense else {}
     return [
         Line(
-            wording.title(source, number.metric, number.dataset),
+            around.title(number.metric, number.dataset),
             wording.value(number.metric, number.number),
             wording.interval(number),
             wording.rank(cell.ranks.get((number.metric, number.dataset)), number.status),
