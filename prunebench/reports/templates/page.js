@@ -6,7 +6,6 @@ function draw() {
   drawPicker();
   drawExample();
   drawControls();
-  for (const figure of document.querySelectorAll("figure[data-model]")) figure.hidden = figure.dataset.model !== state.model;
   document.dispatchEvent(new Event("viewchange")); // for whatever else on the page shows the same view
 }
 
@@ -68,5 +67,6 @@ if (Object.keys(start).length) {
   for (const [event, starts] of [["beforeprint", true], ["afterprint", false]]) addEventListener(event, () => { printing = starts; drawTable(); });
   addEventListener("hashchange", follow);
   find("board").hidden = false;
+  watchPlots();
   follow();
 }

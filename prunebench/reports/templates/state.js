@@ -82,7 +82,7 @@ function writeAddress(how) {
 }
 
 // The cells come as columns, as `packed` in packing.py made them.
-function unpacked({words, seed, texts, values, failures, costs}) {
+function unpacked({words, seed, texts, values, failures, costs, spans}) {
   const one = (columns, pick) => Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, pick(column)])
     .filter(([, value]) => value !== null && value !== undefined));
   return seed.map((_, i) => ({
@@ -90,5 +90,6 @@ function unpacked({words, seed, texts, values, failures, costs}) {
     values: one(values, columns => columns.some(column => column[i] !== null) ? columns.map(column => column[i]) : null),
     failures: one(failures, ([different, numbers]) => different[numbers[i]]),
     costs: one(costs, column => column[i]),
+    spans: one(spans, ends => ends[0][i] === null ? null : ends.map(column => column[i])),
   }));
 }
