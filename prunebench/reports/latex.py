@@ -40,7 +40,7 @@ _MATHS = {
     "\N{GREATER-THAN OR EQUAL TO}": "geq",
     "\N{INFINITY}": "infty",
 }
-_SPECIAL |= {letter: rf"\ensuremath{{\{name}}}" for letter, name in _MATHS.items()}
+SPECIAL |= {letter: rf"\ensuremath{{\{name}}}" for letter, name in _MATHS.items()}
 
 _LIGATURES = re.compile(r"([-,])(?=\1)")  # two would become a dash or a low quote
 
