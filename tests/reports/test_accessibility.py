@@ -18,28 +18,7 @@ def test_it_is_accessible_by_name(visit, address):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_it_fits_the_screen_and_text_stands_out(visit, address, width, scheme):
-    tab = visit(address, viewport={"width": width, "height": 800}, color_scheme=scheme)
-    tab.click(".card.all")
-    tab.locator("#body button.method").nth(1).click()
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    contrast = """elements => elements.map(element => {
-        const light = color => color.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255)
-            .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
-            .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
-        let under = element;
-        while (getComputedStyle(under).backgroundColor.endsWith(", 0)")) under = under.parentElement;
-        const pair = [light(getComputedStyle(element).color), light(getComputedStyle(under).backgroundColor)].sort((a, b) => b - a);
-        return [(pair[0] + 0.05) / (pair[1] + 0.05), element.className + element.textContent.slice(0, 30)];
-    })"""  # noqa: E501
-    found = tab.locator("p, small, .chip, .quiet, .sure, .unsure, .target, th, td, .method, h1").evaluate_all(contrast)
-    assert len(found) > 100
-    assert min(found)[0] >= 4.5, min(found)  # WCAG AA
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_axe_finds_nothing(visit, address, width, scheme):
+def test_it_fits_the_screen_and_axe_finds_nothing(visit, address, width, scheme):
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="axe missing: accessibility is not checked"
     )
@@ -47,6 +26,7 @@ def test_axe_finds_nothing(visit, address, width, scheme):
     tab.locator("button.method").nth(1).click()
     tab.click("#picker summary")
     tab.click("details.failures summary")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
     found = axe.Axe().run(tab).response["violations"]
     assert [(fault["impact"], fault["id"], [node["target"] for node in fault["nodes"]]) for fault in found] == []
 

@@ -30,7 +30,7 @@ const columns = perView(() => {
     costColumn("memory", "peak_memory_gb/prune", "Memory", Infinity),
     {key: "coverage", title: "Coverage", from: LAPTOP, numeric: true, better: -1, by: entry => isDense(entry.cell) ? null : coverage(entry.cell)[0] / coverage(entry.cell)[1],
       text: entry => isDense(entry.cell) ? "" : coverage(entry.cell).join("/")},
-    ...Object.keys(data.metrics).map(scoreColumn),
+    ...available("metric", state).filter(key => key !== state.metric).map(scoreColumn),
     ...costNames().map(name => costColumn(`cost:${name}`, name, cost(name).title, Infinity)),
   ];
 });

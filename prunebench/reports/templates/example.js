@@ -2,8 +2,13 @@
 
 const listed = titles => titles.length < 2 ? titles.join("") : `${titles.slice(0, -1).join(", ")} and ${titles.at(-1)}`;
 
+let told = null; // the view it is about: filters do not change it
+
 function drawExample() {
   const target = state.target === ALL ? available("target", state)[0] : state.target;
+  const view = JSON.stringify([state.protocol, state.model, state.metric, target]);
+  if (view === told) return;
+  told = view;
   const entries = rowsInView().filter(entry => entry.cell.target === target && entry.score?.[RANK]).sort((a, b) => a.score[RANK] - b.score[RANK] || byValue(a, b));
   const seed = entries[0]?.cell.seed;
   const ranked = entries.filter(entry => entry.cell.seed === seed);

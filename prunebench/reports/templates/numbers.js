@@ -34,8 +34,10 @@ const COSTS = {
   prefill_speedup: ["Prefill speed-up", factor], decode_speedup: ["Decoding speed-up", factor],
 };
 
+const sentence = name => name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
+
 function cost(name) {
   const [metric, part] = name.split("/");
-  const [title, shown] = Object.hasOwn(COSTS, metric) ? COSTS[metric] : [metric.replaceAll("_", " "), value => String(Number(value.toPrecision(4)))];
+  const [title, shown] = Object.hasOwn(COSTS, metric) ? COSTS[metric] : [sentence(metric), value => String(Number(value.toPrecision(4)))];
   return {title: part ? `${title}, ${part}` : title, shown};
 }
