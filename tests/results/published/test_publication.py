@@ -1,6 +1,7 @@
 """A published file says exactly what was published, or which line does not."""
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,21 @@ def test_a_second_publish_is_byte_identical(published: Project) -> None:
     assert {path.name: path.read_bytes() for path in Path("results/published").iterdir()} == before
     text = published.file("wanda").read_text()
     assert laid_out(parse(text, "wanda.jsonl")) == text
+
+
+def test_code_that_is_in_no_commit_is_told_of_what_it_made(published: Project) -> None:
+    for command in ("init -b main", "add methods", "-c user.name=x -c user.email=x@example.org commit -m x"):
+        subprocess.run(["git", *command.split()], check=True, capture_output=True, cwd=published.root)
+    before = published.file("wanda").read_text()
+    with (published.root / "methods/wanda.py").open("a") as file:
+        file.write("\n# Nothing that computes.\n")
+    published.publish("wanda")
+    assert published.file("wanda").read_text() == before
+    published.file("wanda").unlink()
+    published.publish("wanda", "magnitude")
+    found = read_published(Path("results/published"))
+    assert "methods/wanda.py" in found["wanda"].uncommitted
+    assert "methods/wanda.py" not in found["magnitude"].uncommitted
 
 
 def test_the_order_of_cells_is_not_the_order_they_came_in(published: Project) -> None:
