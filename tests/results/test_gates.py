@@ -147,6 +147,11 @@ def test_cells_measured_on_other_data_than_the_dense_row_are_rejected_whatever_d
     assert reasons["wanda"].startswith("made from other data of ptb (wanda, not dense) than the dense row")
 
 
+def test_a_kind_of_evaluation_that_the_dense_row_lacks_is_compared_with_nothing(run):
+    results = [replace(r, evaluations={}) if r.sweep.method == "dense" else r for r in run.results()]
+    assert {r.rejection for r in gated(results)} == {""}
+
+
 def test_cells_calibrated_on_other_tokens_than_most_are_rejected(tmp_path):
     methods = ("dense", "wanda", "magnitude", "sparsegpt", "wanda@nsamples=2")
     run = make_run(tmp_path, methods=methods, targets=("u50",), models=("opt-tiny",))

@@ -134,6 +134,11 @@ def _in_cell(change):
         (_in_cell(lambda line: line["prune"].update(colour="red")), r":2: unknown key 'colour'"),
         (_in_cell(lambda line: line["prune"].update(status="fine")), r":2: .* at 'status'"),
         (_in_cell(lambda line: line.update(cell="wanda")), r":2: this is not the line of a cell"),
+        (_in_cell(lambda line: line.update(cell="../opt-tiny/wanda/seed0/u50")), r":2: this is not the line of a cell"),
+        (
+            _in_cell(lambda line: line.update(cell="p/opt-tiny/wanda@x/seed0/u50")),
+            r":2: this is not the line of a cell",
+        ),
         (_in_cell(lambda line: line.update(prune=3)), r":2: this is not the line of a cell"),
     ],
 )
