@@ -123,6 +123,9 @@ def _in_cell(change):
     return lambda line, number: change(line) if number == 1 else None
 
 
+NO_CELL = r":2: this is not the line of a cell"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -133,13 +136,13 @@ def _in_cell(change):
         (_in_cell(lambda line: line.update(colour="red")), r":2: unknown key 'colour'"),
         (_in_cell(lambda line: line["prune"].update(colour="red")), r":2: unknown key 'colour'"),
         (_in_cell(lambda line: line["prune"].update(status="fine")), r":2: .* at 'status'"),
-        (_in_cell(lambda line: line.update(cell="wanda")), r":2: this is not the line of a cell"),
-        (_in_cell(lambda line: line.update(cell="../opt-tiny/wanda/seed0/u50")), r":2: this is not the line of a cell"),
+        (_in_cell(lambda line: line.update(cell="wanda")), NO_CELL),
+        (_in_cell(lambda line: line.update(cell="../opt-tiny/wanda/seed0/u50")), NO_CELL),
         (
             _in_cell(lambda line: line.update(cell="p/opt-tiny/wanda@x/seed0/u50")),
-            r":2: this is not the line of a cell",
+            NO_CELL,
         ),
-        (_in_cell(lambda line: line.update(prune=3)), r":2: this is not the line of a cell"),
+        (_in_cell(lambda line: line.update(prune=3)), NO_CELL),
     ],
 )
 def test_lines_of_another_version_are_one_sentence(published: Project, change, message) -> None:
