@@ -148,7 +148,7 @@ def test_the_same_run_makes_the_same_pages(example, pages, tmp_path):
 def test_a_variant_is_on_its_methods_page(tmp_path):
     run = make_run(tmp_path / "run", methods=("dense", "wanda", "wanda@nsamples=32,only=o_proj"), targets=("u50",))
     page = (write_pages(run, tmp_path) / "wanda.html").read_text()
-    assert "Wanda (nsamples=32, only=o_proj)" in page
+    assert "<code>wanda@nsamples=32,only=o_proj</code>" in page
     assert "methods=wanda@nsamples=32,only=o_proj" in page
 
 
@@ -169,14 +169,14 @@ def hostile(example, tmp_path_factory):
     return write_pages(example, tmp_path_factory.mktemp("hostile"), make_hostile(example.collect()), provenance)
 
 
-def test_hostile_strings_are_shown_and_do_nothing(visit, hostile):
-    for path in sorted(hostile.iterdir())[:3]:
-        tab = visit(path.as_uri())
-        assert tab.evaluate("window.hacked") is None
-        assert tab.locator("script, img, iframe, object").count() == 0
-        assert HTML in tab.locator("h1").text_content()
-        links = tab.locator("a").evaluate_all("links => links.map(link => link.href)")
-        assert all(link.startswith(("https://", "file:///")) for link in links)
+@pytest.mark.parametrize("method", ["dense", "wanda", "stade"])
+def test_hostile_strings_are_shown_and_do_nothing(visit, hostile, method):
+    tab = visit((hostile / f"{method}.html").as_uri())
+    assert tab.evaluate("window.hacked") is None
+    assert tab.locator("script, img, iframe, object").count() == 0
+    assert HTML in tab.locator("h1").text_content()
+    links = tab.locator("a").evaluate_all("links => links.map(link => link.href)")
+    assert all(link.startswith(("https://", "file:///")) for link in links)
 
 
 def test_opened_by_a_link_a_cell_is_unfolded(visit, pages):
@@ -197,10 +197,9 @@ def test_it_fits_a_phone(visit, pages, method):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("method", ["dense", "wanda", "stade"])
-def test_axe_finds_nothing_serious(visit, pages, method, scheme):
+def test_axe_finds_nothing(visit, pages, method, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe: accessibility is not tried")
     tab = visit((pages / f"{method}.html").as_uri(), color_scheme=scheme)
     tab.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true; })")
     found = axe.Axe().run(tab).response["violations"]
-    serious = [(v["id"], [node["html"][:200] for node in v["nodes"]][:3]) for v in found]
-    assert serious == []
+    assert [(violation["id"], violation["nodes"][0]["html"][:200]) for violation in found] == []
