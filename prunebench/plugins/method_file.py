@@ -18,7 +18,8 @@ def describe_file(name: str, path: Path) -> dict[str, Any]:
         `name`, `path` (as given) and what `describe_method` knows; `doc`, the module's docstring; `function`, its name
         and its docstring; `source`, the file as it is, and `cut`, how many characters of it are left out;
         `problem`, why it is no valid method, empty if it is one. A valid one also has `kind`, `patterns`, `needs`,
-        `group`, `params`, `choices`, `units` and `published`, as in `Header`.
+        `group`, `params`, `choices` and `published`, as in `Header`, and `units`, what its header says differently from
+        other methods.
     """
     known: Description = describe_method(name, path)
     entry: dict[str, Any] = {
@@ -29,8 +30,9 @@ def describe_file(name: str, path: Path) -> dict[str, Any]:
         header = read_header(path)
     except PrunebenchError as error:
         return {**entry, "problem": str(error)}
-    shown = {"kind", "patterns", "needs", "group", "params", "choices", "units", "published"}
-    return {**entry, **header.model_dump(mode="json", include=shown)}
+    shown = {"kind", "patterns", "needs", "group", "params", "choices", "published"}
+    units = header.units.model_dump(mode="json", exclude_defaults=True) if header.units else {}
+    return {**entry, **header.model_dump(mode="json", include=shown), "units": units}
 
 
 def _read(path: Path) -> dict[str, Any]:

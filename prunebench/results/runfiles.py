@@ -2,6 +2,7 @@
 
 import json
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +47,11 @@ def read_run(metrics: Path, provenance: Path) -> dict[str, Any]:
 def _laid_out(run: dict[str, Any]) -> str:
     """JSON with a key a line and an entry of a list a line: tens of thousands of numbers, one a line, help nobody."""
 
+    compact = partial(json.dumps, separators=(",", ":"))  # in their own order: parameters, steps and keys have one
+
     def laid_out(value: Any) -> str:
         if not isinstance(value, list) or not value:
-            return json.dumps(value, sort_keys=True, separators=(",", ":"))
-        return "[\n" + ",\n".join("  " + json.dumps(v, sort_keys=True, separators=(",", ":")) for v in value) + "\n ]"
+            return compact(value)
+        return "[\n" + ",\n".join("  " + compact(entry) for entry in value) + "\n ]"
 
     return "{\n" + ",\n".join(f" {json.dumps(key)}: {laid_out(run[key])}" for key in sorted(run)) + "\n}\n"

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import NamedTuple
 
 from prunebench.reports.display import METRICS
 from prunebench.reports.panels import ordered_targets
 from prunebench.reports.source import Source
-from prunebench.results.expected import CONTINUATION
+from prunebench.results.expected import CONTINUATION, MEAN
 from prunebench.results.rows import RANK
 from prunebench.results.summary import SEVERITY
 from prunebench.targets import DENSE
@@ -56,7 +57,7 @@ class CellRows:
     """One cell.
 
     Attributes:
-        scores: what methods are compared by.
+        scores: what methods are compared by, means before single tasks.
         others: all other numbers, in the order of the table.
         ranks: by metric and dataset.
         texts: prompt and text.
@@ -102,6 +103,10 @@ def cells_by_method(source: Source) -> dict[str, list[CellRows]]:
         if cell is None:
             cell = found[key] = CellRows(protocol, model, method, target, seed, family, origin)
         _add(cell, *values)
+    datasets = [MEAN, *source.ordered("datasets", {score.dataset for cell in found.values() for score in cell.scores})]
+    places = {(metric, dataset): n for n, (metric, dataset) in enumerate(product(METRICS, dict.fromkeys(datasets)))}
+    for cell in found.values():
+        cell.scores.sort(key=lambda score: places[score.metric, score.dataset])
     grouped: dict[str, list[CellRows]] = {}
     for cell in _ordered(source, found.values()):
         grouped.setdefault(cell.method.partition("@")[0], []).append(cell)

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 import prunebench
+from prunebench.reports.display import STATUS_WORDS
 from prunebench.reports.method import wording
 from prunebench.reports.method.cells import CellRows, cells_by_method
 from prunebench.reports.method.citation import cited
@@ -76,6 +77,7 @@ def _page(source: Source, name: str, entry: Json, cells: Sequence[CellRows], aro
         params=_params(entry),
         variants=_variants(source, cells),
         statuses=statuses,
+        words=STATUS_WORDS,
         overviews=overviews,
         environments=_numbered(source.provenance.get("environments", []), {step.environment for step in steps}),
         keys=_numbered(source.provenance.get("keys", []), {step.key for step in steps}),
@@ -110,9 +112,9 @@ def _overview(source: Source, cells: Sequence[CellRows], around: Surroundings) -
     for cell in cells:
         numbers = {(score.metric, score.dataset): score.number for score in cell.scores}
         main = [wording.value(metric, numbers.get((metric, of), float("nan"))) for metric, of in columns]
-        rows.append((shown_cell(source, cell, around), main))
+        rows.append((shown_cell(cell, around), main))
     return Overview(
-        protocol, model, source.title("models", model), [wording.title(source, *column) for column in columns], rows,
+        protocol, model, source.title("models", model), [around.title(*column) for column in columns], rows,
         list(filter(None, (source.overlap(model, text) for text in texts))),
         variants=any("@" in cell.method for cell in cells), seeds=len({cell.seed for cell in cells}) > 1,
     )  # fmt: skip

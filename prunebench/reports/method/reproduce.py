@@ -52,7 +52,7 @@ def reproduce(cell: Json, settings: Json, environments: Sequence[Json]) -> Repro
 def _differing(cell: Json, settings: Json) -> dict[str, Any]:
     """By key of the config, what has to be said to get this cell alone."""
     run, own = settings["run"], settings["defaults"]
-    kinds = [step for step in cell["records"] if step != "prune"]
+    kinds = [kind for kind in run["evaluate"] if kind in cell["records"]]
     tasks = (cell.get("tasks") or run["zeroshot_tasks"]) if "zeroshot" in kinds else own.get("zeroshot_tasks")
     # The heads of all seeds are compared on the first seed's tokens.
     first = run["seeds"][:1] if "internals" in kinds else []

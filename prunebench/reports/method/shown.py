@@ -1,11 +1,13 @@
 """One cell as its method's page shows it: texts and numbers ready to be put into the page."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cache, partial
+from typing import Any, NamedTuple, get_args
 
 from markupsafe import Markup
 
+from prunebench.config.schema import Kind
 from prunebench.reports.method import wording
 from prunebench.reports.method.blocks import Blocks, drawn_blocks
 from prunebench.reports.method.cells import PRUNE, CellRows, Step
@@ -13,6 +15,7 @@ from prunebench.reports.method.reproduce import Reproduction, reproduce
 from prunebench.reports.source import Source
 from prunebench.targets import DENSE, Target
 
+_STEPS = (PRUNE, *get_args(Kind))
 _LISTED = 200  # so many other measurements of a cell: spectra of many blocks would fill the page
 
 Json = Mapping[str, Any]
@@ -71,8 +74,15 @@ class ShownCell:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What cells are shown beside: the dense cells by protocol and model, and what `provenance.json` has of each."""
+    """What cells are shown beside.
 
+    Attributes:
+        title: what a metric of a dataset is called.
+        dense: the dense cells by protocol and model.
+        entries: what `provenance.json` has of each cell.
+    """
+
+    title: Callable[[str, str], str]
     dense: Mapping[tuple[str, str], CellRows]
     entries: Mapping[tuple[str, str, str, str, str], Json]
     provenance: Json
@@ -84,16 +94,16 @@ class Surroundings:
             (e["protocol"], e["model"], e["method"], e["target"], str(e["seed"])): e
             for e in source.provenance.get("cells", [])
         }
-        return cls(dense, entries, source.provenance)
+        return cls(cache(partial(wording.title, source)), dense, entries, source.provenance)
 
 
-def shown_cell(source: Source, cell: CellRows, around: Surroundings) -> ShownCell:
+def shown_cell(cell: CellRows, around: Surroundings) -> ShownCell:
     """The cell as the page shows it."""
     entry = around.entries.get(cell.key)
     dense = None if cell.target == DENSE.token else around.dense.get((cell.protocol, cell.model))
     status, reason = cell.outcome
     texts = dict(dense.texts) if dense else {}
-    lines = _lines(source, cell, dense)
+    lines = _lines(cell, dense, around)
     return ShownCell(
         id=f"{cell.protocol}/{cell.model}/{cell.method}/seed{cell.seed}/{cell.target}",
         method=cell.method,
@@ -113,15 +123,15 @@ def shown_cell(source: Source, cell: CellRows, around: Surroundings) -> ShownCel
     )
 
 
-def _lines(source: Source, cell: CellRows, dense: CellRows | None) -> list[Line]:
+def _lines(cell: CellRows, dense: CellRows | None, around: Surroundings) -> list[Line]:
     """The scores, then all other numbers."""
     of_dense = {(n.metric, n.dataset): n.number for n in (*dense.scores, *dense.others)} if dense else {}
     return [
         Line(
-            wording.title(source, number.metric, number.dataset),
+            around.title(number.metric, number.dataset),
             wording.value(number.metric, number.number),
             wording.interval(number),
-            wording.rank(cell.ranks.get((number.metric, number.dataset))),
+            wording.rank(cell.ranks.get((number.metric, number.dataset)), number.status),
             wording.value(number.metric, beside)
             if (beside := of_dense.get((number.metric, number.dataset))) is not None
             else Markup(""),
@@ -140,8 +150,7 @@ def _steps(cell: CellRows, entry: Json | None) -> list[ShownStep]:
         made_in, made_from = records.get(name, (None, None))
         return ShownStep(name, step.status, step.reason, wording.seconds(step.seconds), memory, made_in, made_from)
 
-    order = sorted(cell.steps, key=lambda name: (name != PRUNE, list(records).index(name) if name in records else 0))
-    return [shown(name, cell.steps[name]) for name in order]
+    return [shown(name, cell.steps[name]) for name in sorted(cell.steps, key=_STEPS.index)]
 
 
 def _again(entry: Json, provenance: Json) -> Reproduction | None:

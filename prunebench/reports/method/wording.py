@@ -1,6 +1,6 @@
 """Numbers of a method's page, for reading."""
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from prunebench.reports.display import METRICS, split_number
 from prunebench.reports.method.cells import Number, Rank
@@ -25,6 +25,8 @@ _TITLES = {
     "head_distance": "Distance of attention heads",
 }
 
+_SHARES = ("sparsity", "effective_sparsity")
+
 
 def title(source: Source, metric: str, dataset: str) -> str:
     """What was measured, and on what."""
@@ -41,26 +43,30 @@ def value(metric: str, number: float) -> Markup:
         return Markup("–")
     if metric in METRICS:
         mantissa, power = split_number(number, METRICS[metric])
-        return Markup("{}×10<sup>{}</sup>").format(mantissa, power) if power else escape(mantissa)
+        return Markup(f"{mantissa}×10<sup>{power}</sup>" if power else mantissa)
+    if metric in _SHARES:
+        return Markup(f"{100 * number:.4g} %")
     if number.is_integer() and abs(number) < 1e15:
-        return escape(f"{number:,.0f}")
-    return escape(f"{number:.4g}")
+        return Markup(f"{number:,.0f}")
+    return Markup(f"{number:.4g}")
 
 
 def interval(number: Number) -> Markup:
     """Its 95 % interval; nothing where it has none."""
     if number.low != number.low:
         return Markup("")
-    return Markup("{} to {}").format(value(number.metric, number.low), value(number.metric, number.high))
+    return Markup(f"{value(number.metric, number.low)} to {value(number.metric, number.high)}")
 
 
-def rank(found: Rank | None) -> str:
-    """`2 of 9, 1 to 4 possible`; nothing where it has none."""
+def rank(found: Rank | None, status: str) -> str:
+    """`2 of 9 (1–4)`, or `last` of what failed; nothing where it has none."""
     if found is None:
         return ""
+    if status != "ok":
+        return "last"
     among = f" of {found.among:.0f}" if found.among == found.among else ""
     known = found.best == found.best and (found.best, found.worst) != (found.place, found.place)
-    possible = f" ({found.best:.0f} to {found.worst:.0f} possible)" if known else ""
+    possible = f" ({found.best:.0f}–{found.worst:.0f})" if known else ""
     return f"{found.place:.0f}{among}{possible}"
 
 
