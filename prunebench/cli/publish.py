@@ -27,7 +27,7 @@ def publish(name: Name = None, all_: All = False, configfile: ConfigFile = DEFAU
     from prunebench.cost.estimate import estimate
     from prunebench.cost.words import one_line
     from prunebench.errors import PrunebenchError
-    from prunebench.results.published.publish import current_cells, methods_of, publishable, records_of, write_published
+    from prunebench.results.published.publish import current_cells, methods_of, publishable, write_published
     from prunebench.results.summary import cell_status
 
     if (name is None) != all_:
@@ -46,13 +46,11 @@ def publish(name: Name = None, all_: All = False, configfile: ConfigFile = DEFAU
             cost = estimate(config, replace(expand(config), cells=tuple(cells)), os.cpu_count() or 1)
             say(f"{method}: the records of {len(missing)} cells are missing or not current; Snakemake computes them")
             say(one_line(cost))
-            compute(configfile, {"methods": config.methods} if config is not settings else {}, records_of(missing))
+            overrides = {"methods": config.methods} if config is not settings else {}
+            compute(configfile, overrides, [path for cell in missing for path in cell.records])
             results, missing = current_cells(config, cells)
         if missing:
-            path = records_of(missing)[0]
-            raise PrunebenchError(
-                f"{path} or an evaluation of it is still not current; nothing of {method} is published"
-            )
+            raise PrunebenchError(f"{missing[0].records[0]} is still not current; nothing of {method} was published")
         written = write_published(config, method, results)
         statuses = Counter(cell_status(cell) for cell in written.publication.cells)
         kept = f", {written.kept} of them from other configs" if written.kept else ""

@@ -76,7 +76,8 @@ def _other_calibration(result: CellResult, usual: Mapping[tuple[str, str, int, V
 def _other_numbers(result: CellResult, dense: CellResult) -> str:
     """How what a cell was made from or in differs from its dense row in a step both went through, or nothing."""
     steps: list[tuple[PruneRecord | EvaluationRecord, ...]] = [(result.prune, dense.prune)]
-    steps += [(record, dense.evaluations[kind]) for kind, record in result.evaluations.items()]
+    both = [kind for kind in result.evaluations if kind in dense.evaluations]
+    steps += [(result.evaluations[kind], dense.evaluations[kind]) for kind in both]
     for records in steps:
         if all(record.status in _ANSWERED for record in records):
             if differing := _other_inputs(*(record.key for record in records)):

@@ -28,6 +28,7 @@ def test_what_is_there_is_shown_and_the_rest_is_an_error(run: Run, project: Path
     assert result.code == 0
     assert "2 cells: 1 error, 1 ok" in result.out
     assert (project / "reports/leaderboard.html").exists()
+    assert (project / "reports/methods/dense.html").exists()
     assert "20.0" in (project / "results/metrics.csv").read_text()
 
 

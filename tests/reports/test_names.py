@@ -1,5 +1,5 @@
 from prunebench.reports.build import build_figures, build_tables
-from prunebench.reports.names import report_names
+from prunebench.reports.names import method_names, report_names
 from tests.results.example import KINDS, MODELS, TASKS, TEXTS
 
 
@@ -19,3 +19,7 @@ def test_only_what_is_evaluated_is_announced():
     names = report_names(["m"], ["wiki"], ["piqa"], ["perplexity", "generation"])
     assert names.tables == names.figures == ("m-perplexity-wiki",)
     assert report_names(["m"], ["wiki"], ["piqa"], ["zeroshot"]).figures == ()
+
+
+def test_a_methods_page_is_announced_once_for_all_its_variants():
+    assert method_names(["wanda", "flap@a=1,b=2", "wanda@nsamples=2"]) == ("wanda", "flap", "dense")

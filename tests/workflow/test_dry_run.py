@@ -60,6 +60,7 @@ def test_a_shipped_config_has_the_jobs_its_grid_asks_for(
         "make_tables",
         "make_figures",
         "make_leaderboard",
+        "make_method_pages",
         *(["make_paper"] if run.paper else []),
         "all",
     )

@@ -31,6 +31,7 @@ def test_a_run_ends_with_the_leaderboard_and_a_second_has_nothing_to_do(project:
     assert provenance["statuses"] == {"ok": 3}
     page = (project.root / "reports" / "leaderboard.html").read_text()
     assert "Tiny OPT" in page
+    assert "inputs.l2_norm" in (project.root / "reports" / "methods" / "wanda.html").read_text()
     assert list((project.root / "reports" / "tables").glob("tiny-opt-perplexity-*.tex"))
     for ending in ("pdf", "svg", "png"):
         assert list((project.root / "reports" / "figures").glob(f"tiny-opt-perplexity-*.{ending}"))

@@ -96,9 +96,8 @@ rule make_method_pages:
     conda:
         "../../environment.yml"
     params:
-        folder=METHOD_FOLDER,
         code=REPORT_CODE,
     message:
-        "Make {params.folder}"
+        "Make the pages of the methods"
     script:
         "../scripts/make_method_pages.py"

@@ -7,4 +7,4 @@ from prunebench.reports.build import build_method_pages
 
 with job(snakemake.log[0]):
     inputs = Path(snakemake.input.metrics), Path(snakemake.input.provenance)
-    build_method_pages(*inputs, Path(snakemake.params.folder))
+    build_method_pages(*inputs, Path(snakemake.output[0]).parent)

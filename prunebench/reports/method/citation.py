@@ -34,7 +34,7 @@ def cited(bibtex: str) -> Citation | None:
         links = _links(entry)
         (formatted,) = Style().format_entries([entry])
         text = formatted.text.render(Backend("utf-8"))
-    except (PybtexError, ValueError, KeyError):
+    except (PybtexError, ValueError, AttributeError):  # the last for types of entries that the style does not know
         return None
     return Citation(" ".join(text.split()), links)
 

@@ -19,6 +19,7 @@ from prunebench.reports.source import Source
 from prunebench.reports.templating import asset, environment
 from prunebench.results.expected import MEAN, PERPLEXITY
 from prunebench.results.intervals import CONFIDENCE
+from prunebench.results.published.board import CODE_CHANGED
 
 _UNFOLDED = 60  # lines of code that are shown at once; more are folded
 _COLUMNS = 4  # of the overview of a model's cells: more do not fit
@@ -62,6 +63,7 @@ def _page(source: Source, name: str, entry: Json, cells: Sequence[CellRows], aro
     every = [cell for overview in overviews for cell, _ in overview.rows]
     steps = [step for cell in every for step in cell.steps]
     code = entry["source"]
+    outdated = [cell for cell in every if any(CODE_CHANGED in text for text in (cell.reason, *cell.notes))]
     statuses: dict[str, int] = {}
     for cell in every:
         statuses[cell.status] = statuses.get(cell.status, 0) + 1
@@ -73,6 +75,8 @@ def _page(source: Source, name: str, entry: Json, cells: Sequence[CellRows], aro
         citation=cited(entry["bibtex"]),
         known="unknown" not in entry,
         code=highlighted(code),
+        outdated=len(outdated),
+        cells=len(every),
         folded=code.count("\n") > _UNFOLDED,
         params=_params(entry),
         variants=_variants(source, cells),

@@ -59,14 +59,14 @@ def interval(number: Number) -> Markup:
 
 
 def rank(found: Rank | None, status: str) -> str:
-    """`2 of 9 (1 to 4 possible)`, or `last` of what failed; nothing where it has none."""
+    """`2 of 9 (1–4)`, or `last` of what failed; nothing where it has none."""
     if found is None:
         return ""
     if status != "ok":
         return "last"
     among = f" of {found.among:.0f}" if found.among == found.among else ""
     known = found.best == found.best and (found.best, found.worst) != (found.place, found.place)
-    possible = f" ({found.best:.0f} to {found.worst:.0f} possible)" if known else ""
+    possible = f" ({found.best:.0f}–{found.worst:.0f})" if known else ""
     return f"{found.place:.0f}{among}{possible}"
 
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from prunebench.errors import DamagedFile, PrunebenchError
 from prunebench.files import digest_json
 from prunebench.layout import Sweep
+from prunebench.plugins.header import parse_variant
 from prunebench.results.cells import CellResult
 from prunebench.results.records import CellId, EvaluationRecord, PruneRecord
 from prunebench.sweeps.keys import DATASET
@@ -26,6 +27,7 @@ Environments = Mapping[str, Json]
 
 _SEAL = re.compile(r'\{"sha256":"([0-9a-f]{16})",')
 _CONFLICT = re.compile(r"<{7}|={7}|>{7}|\|{7}")
+_FOLDER = re.compile(r"\w[\w.-]*")  # a protocol's board may become a folder of its name
 _EXPANDED = ("cell", "kind", "provenance")  # said by the line's place, or in the first line
 
 Record = TypeVar("Record", PruneRecord, EvaluationRecord)
@@ -89,9 +91,12 @@ def read_cell(line: Json, environments: Environments, where: str) -> CellResult:
         path, target = line["cell"].rsplit("/", 1)
         sweep = Sweep.parse(path)
         Target.parse(target)
+        parse_variant(sweep.method)
+        if not _FOLDER.fullmatch(sweep.protocol):
+            raise ValueError(sweep.protocol)
         prune, evaluations = line["prune"], dict(line["evaluations"])
         unknown = line.keys() - {"cell", "prune", "evaluations"}
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except (KeyError, ValueError, TypeError, AttributeError, PrunebenchError):
         raise PrunebenchError(f"{where}: this is not the line of a cell; publish again") from None
     if unknown:
         raise PrunebenchError(f"{where}: unknown key {min(unknown)!r}; publish again with this version")

@@ -67,6 +67,8 @@ def current_cells(config: Config, cells: Sequence[Cell]) -> tuple[list[CellResul
 def write_published(config: Config, method: str, results: Iterable[CellResult]) -> Written:
     """Write a method's cells into its file, where cells of other configs stay as they are.
 
+    A file whose cells are these already is not said to be of uncommitted code because that is there by now.
+
     Raises:
         PrunebenchError: the file that is there cannot be read.
     """
@@ -79,7 +81,12 @@ def write_published(config: Config, method: str, results: Iterable[CellResult]) 
         tuple(_uncommitted(config.method_files[method])),
         tuple(_of_config(config, result) for result in results),
     )
-    whole = merged(read_publication(path), new) if earlier else new
+    whole = new
+    if earlier:
+        there = read_publication(path)
+        whole = merged(there, new)
+        if new.uncommitted and laid_out(same := replace(whole, uncommitted=there.uncommitted)) == earlier:
+            whole = same
     text = laid_out(whole)
     if text != earlier:
         write_text(path, text)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from prunebench.errors import PrunebenchError
+from prunebench.reports.build import build_method_pages
 from prunebench.reports.source import Source
 from prunebench.results.gather import gather, write_collected
 from prunebench.results.published.board import CODE_CHANGED, published_runs
@@ -63,6 +64,10 @@ def test_cells_whose_code_has_changed_are_shown_and_marked(published: Project) -
     assert {method.partition("@")[0] for method in marked["method"]} == {"wanda"}
     assert len(marked) == len(rows[rows["method"].str.startswith("wanda")])
     assert (marked["number"].notna() | (marked["status"] != "ok")).all()
+    build_method_pages(Path("board/metrics.csv"), Path("board/provenance.json"), Path("board/methods"))
+    notice = f"The code has changed since the results of {len(marked)} of {len(marked)} cells were published"
+    assert notice in Path("board/methods/wanda.html").read_text()
+    assert "The code has changed since" not in Path("board/methods/magnitude.html").read_text()
 
 
 def test_a_comment_in_the_code_marks_nothing(published: Project) -> None:

@@ -1,6 +1,7 @@
 """A published file says exactly what was published, or which line does not."""
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,21 @@ def test_a_second_publish_is_byte_identical(published: Project) -> None:
     assert {path.name: path.read_bytes() for path in Path("results/published").iterdir()} == before
     text = published.file("wanda").read_text()
     assert laid_out(parse(text, "wanda.jsonl")) == text
+
+
+def test_code_that_is_in_no_commit_is_told_of_what_it_made(published: Project) -> None:
+    for command in ("init -b main", "add methods", "-c user.name=x -c user.email=x@example.org commit -m x"):
+        subprocess.run(["git", *command.split()], check=True, capture_output=True, cwd=published.root)
+    before = published.file("wanda").read_text()
+    with (published.root / "methods/wanda.py").open("a") as file:
+        file.write("\n# Nothing that computes.\n")
+    published.publish("wanda")
+    assert published.file("wanda").read_text() == before
+    published.file("wanda").unlink()
+    published.publish("wanda", "magnitude")
+    found = read_published(Path("results/published"))
+    assert "methods/wanda.py" in found["wanda"].uncommitted
+    assert "methods/wanda.py" not in found["magnitude"].uncommitted
 
 
 def test_the_order_of_cells_is_not_the_order_they_came_in(published: Project) -> None:
@@ -107,6 +123,9 @@ def _in_cell(change):
     return lambda line, number: change(line) if number == 1 else None
 
 
+NO_CELL = r":2: this is not the line of a cell"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -117,8 +136,13 @@ def _in_cell(change):
         (_in_cell(lambda line: line.update(colour="red")), r":2: unknown key 'colour'"),
         (_in_cell(lambda line: line["prune"].update(colour="red")), r":2: unknown key 'colour'"),
         (_in_cell(lambda line: line["prune"].update(status="fine")), r":2: .* at 'status'"),
-        (_in_cell(lambda line: line.update(cell="wanda")), r":2: this is not the line of a cell"),
-        (_in_cell(lambda line: line.update(prune=3)), r":2: this is not the line of a cell"),
+        (_in_cell(lambda line: line.update(cell="wanda")), NO_CELL),
+        (_in_cell(lambda line: line.update(cell="../opt-tiny/wanda/seed0/u50")), NO_CELL),
+        (
+            _in_cell(lambda line: line.update(cell="p/opt-tiny/wanda@x/seed0/u50")),
+            NO_CELL,
+        ),
+        (_in_cell(lambda line: line.update(prune=3)), NO_CELL),
     ],
 )
 def test_lines_of_another_version_are_one_sentence(published: Project, change, message) -> None:
