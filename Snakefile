@@ -38,6 +38,7 @@ rule all:
         TABLES,
         FIGURES,
         LEADERBOARD,
+        METHOD_PAGES,
         PAPER.page,
         PAPER.files,
     message:

@@ -1,4 +1,4 @@
-"""RIA: relative importance within row and column, times activations. Zhang et al., ICLR 2024, arXiv 2402.11819."""
+"""RIA: relative importance within row and column, times activations. Zhang et al., ICLR 2024."""
 
 METHOD = {
     "title": "RIA",

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+CONFIG = "config/config.yaml"
 MODEL = "results/assets/models/{model}/asset.json"  # beside it: config.json, model.safetensors, tokenizer
 TEXT = "results/assets/texts/{text}/asset.json"  # beside it: documents.jsonl
 TASK = "results/assets/tasks/{task}/asset.json"  # beside it: task.yaml and the items

@@ -15,7 +15,7 @@ Out = Annotated[Path, typer.Option(help="Where the board goes.")]
 def board(
     published: Published = Path(PUBLISHED), out: Out = Path("reports/board"), configfile: ConfigFile = DEFAULT_CONFIG
 ) -> None:
-    """Make leaderboard, method pages, tables and figures from the published results alone: no model, no GPU, no network.
+    """Make leaderboard, method pages, tables and figures from published results alone: no model, GPU or network.
 
     Ranks are taken anew over all published methods. The config gives titles, method files and the order of models and
     methods; a protocol that is not its own gets a board in a folder of its name.

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from prunebench.layout import CONFIG
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from prunebench.config.load import Config
 
 ConfigFile = Annotated[Path, typer.Option("--configfile", help="The run's config, as given to snakemake.")]
-DEFAULT_CONFIG = Path("config/config.yaml")
+DEFAULT_CONFIG = Path(CONFIG)
 
 
 def read_settings(path: Path) -> Mapping[str, Any]:

@@ -44,11 +44,13 @@ def publish(name: Name = None, all_: All = False, configfile: ConfigFile = DEFAU
         results, missing = current_cells(config, cells)
         if missing:
             cost = estimate(config, replace(expand(config), cells=tuple(cells)), os.cpu_count() or 1)
-            say(f"{method}: {len(missing)} records are missing or not current, Snakemake makes them; {one_line(cost)}")
-            compute(configfile, {"methods": config.methods} if config is not settings else {}, missing)
+            say(f"{method}: the records of {len(missing)} cells are missing or not current; Snakemake computes them")
+            say(one_line(cost))
+            overrides = {"methods": config.methods} if config is not settings else {}
+            compute(configfile, overrides, [path for cell in missing for path in cell.records])
             results, missing = current_cells(config, cells)
         if missing:
-            raise PrunebenchError(f"{missing[0]} is still missing or not current; nothing of {method} was published")
+            raise PrunebenchError(f"{missing[0].records[0]} is still not current; nothing of {method} was published")
         written = write_published(config, method, results)
         statuses = Counter(cell_status(cell) for cell in written.publication.cells)
         kept = f", {written.kept} of them from other configs" if written.kept else ""

@@ -12,14 +12,7 @@ from prunebench.errors import PrunebenchError
 
 def record_files(config: Config) -> list[Path]:
     """The records of every cell of the config's grid."""
-    return [
-        path
-        for cell in expand(config).cells
-        for path in (
-            cell.sweep.prune_record(cell.target),
-            *(cell.sweep.evaluation_record(cell.target, kind) for kind in cell.kinds),
-        )
-    ]
+    return [path for cell in expand(config).cells for path in cell.records]
 
 
 def compute(configfile: Path, overrides: Mapping[str, Sequence[str]], records: Sequence[Path]) -> None:

@@ -16,7 +16,7 @@ def verify(
 ) -> None:
     """Hash every result again and name what is damaged; exit code 1 if anything is.
 
-    Everything below results/ is looked at: assets, tokens, patches, records, metrics.csv. Records of the config's
+    Everything below results/ is looked at: assets, tokens, patches, records, metrics.csv, published files. Records of
     cells that were made from something else than the config and its input files now say are named, too; they are no
     damage.
     """
@@ -59,7 +59,12 @@ def verify(
     if not report.damages:
         say(f"{report.files} files checked, all sound")
     elif fix:
-        say(f"{report.files} files checked, {len(report.damages)} damaged and removed; snakemake makes them again")
+        published = sum(not damage.remove for damage in report.damages)
+        removed = len(report.damages) - published
+        say(f"{report.files} files checked, {removed} damaged and removed; snakemake makes them again")
+        if published:
+            say(f"damaged files that were published stay, {published} of them: restore them with git, or publish again")
+            raise typer.Exit(1)
     else:
         say(f"{report.files} files checked, {len(report.damages)} damaged; --fix removes them for the next run to make")
         raise typer.Exit(1)

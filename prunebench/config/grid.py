@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from prunebench.config.load import DENSE_METHOD, Config
 from prunebench.config.schema import Kind
@@ -27,6 +28,12 @@ class Cell:
     target: str
     kinds: tuple[Kind, ...] = ()
     tasks: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> list[Path]:
+        """The files of its records: how it was pruned, and each kind of evaluation."""
+        evaluations = (self.sweep.evaluation_record(self.target, kind) for kind in self.kinds)
+        return [self.sweep.prune_record(self.target), *evaluations]
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
-"""The names of all tables and figures of a run. Light: the Snakefile lists its outputs with it."""
+"""The names of all tables, figures and pages of a run. Light: the Snakefile lists its outputs with it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from prunebench.config.load import DENSE_METHOD
 from prunebench.config.paper import REFERENCE_FOLDER, TABLES_FILE, Paper
 from prunebench.results.expected import PERPLEXITY, SCORED, expected_pairs
 
 LEADERBOARD = "reports/leaderboard.html"
+METHOD_FOLDER = "reports/methods"
 TABLE_FOLDER = "reports/tables"
 FIGURE_FOLDER = "reports/figures"
 
@@ -35,6 +37,11 @@ def report_names(
 def report_name(model: str, metric: str, dataset: str) -> str:
     """The file name, without extension, of what shows this metric of this model on this dataset."""
     return f"{model}-{metric}-{dataset}"
+
+
+def method_names(methods: Iterable[str]) -> tuple[str, ...]:
+    """The names of the pages of methods: of each without its variant, and of the dense model."""
+    return tuple(dict.fromkeys([*(spec.partition("@")[0] for spec in methods), DENSE_METHOD]))
 
 
 @dataclass(frozen=True)
@@ -65,4 +72,12 @@ def remove_stale(folder: Path, names: Iterable[str], suffixes: Iterable[str]) ->
     for path in folder.iterdir() if folder.is_dir() else ():
         named = any(f"-{metric}-" in path.stem for metric in SCORED)
         if named and path.suffix in suffixes and path.stem not in kept:
+            path.unlink()
+
+
+def remove_other_pages(folder: Path, names: Iterable[str]) -> None:
+    """Remove what earlier grids left in a folder that holds nothing but pages."""
+    kept = set(names)
+    for path in folder.glob("*.html"):
+        if path.stem not in kept:
             path.unlink()

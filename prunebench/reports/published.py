@@ -4,8 +4,8 @@ from pathlib import Path
 
 from prunebench.config.load import Config
 from prunebench.layout import METRICS, PROVENANCE
-from prunebench.reports.build import build_figures, build_leaderboard, build_tables
-from prunebench.reports.names import FIGURE_FOLDER, LEADERBOARD, TABLE_FOLDER, report_names
+from prunebench.reports.build import build_all
+from prunebench.reports.names import report_names
 from prunebench.results.gather import no_search_for_loops, outcome, write_collected
 from prunebench.results.published.board import published_runs
 
@@ -28,11 +28,8 @@ def build_board(config: Config, published: Path, out: Path) -> list[str]:
         for protocol, (run, cells) in runs.items():
             folder = out if protocol == config.protocol else out / protocol
             metrics, provenance = folder / Path(METRICS).name, folder / Path(PROVENANCE).name
-            page = folder / Path(LEADERBOARD).name
             write_collected(run, cells, metrics, provenance)
             names = report_names(run.models, run.protocol_spec.perplexity.texts, run.zeroshot_tasks, run.evaluate)
-            build_tables(metrics, provenance, folder / Path(TABLE_FOLDER).name, names.tables)
-            build_figures(metrics, provenance, folder / Path(FIGURE_FOLDER).name)
-            build_leaderboard(metrics, provenance, page)
+            page = build_all(metrics, provenance, folder, names.tables)
             boards.append(f"{protocol}: {outcome(provenance)}; see {page}")
     return boards

@@ -7,7 +7,7 @@ from prunebench.config.grid import expand
 from prunebench.config.load import Config
 from prunebench.errors import PrunebenchError
 from prunebench.layout import METRICS, PROVENANCE
-from prunebench.reports.names import FIGURE_FOLDER, LEADERBOARD, TABLE_FOLDER, paper_names, report_names
+from prunebench.reports.names import LEADERBOARD, paper_names, report_names
 from prunebench.results.gather import gather, outcome
 
 _LONG_AGO = (86400.0, 86400.0)  # not 0, which some tools take for "unknown"
@@ -24,18 +24,16 @@ def report_unfinished(config: Config) -> str:
     Raises:
         PrunebenchError: there is no record at all.
     """
-    from prunebench.reports.build import build_figures, build_leaderboard, build_tables
+    from prunebench.reports.build import build_all
     from prunebench.reports.paper.build import build_paper
 
     if not any(cell.sweep.prune_record(cell.target).exists() for cell in expand(config).cells):
         raise PrunebenchError("no cell of this config has a record yet, so there is nothing to report")
-    metrics, provenance, page = Path(METRICS), Path(PROVENANCE), Path(LEADERBOARD)
+    metrics, provenance = Path(METRICS), Path(PROVENANCE)
     gather(config, metrics, provenance)
     texts = config.protocol_spec.perplexity.texts
     names = report_names(config.models, texts, config.zeroshot_tasks, config.evaluate)
-    build_tables(metrics, provenance, Path(TABLE_FOLDER), names.tables)
-    build_figures(metrics, provenance, Path(FIGURE_FOLDER))
-    build_leaderboard(metrics, provenance, page)
+    page = build_all(metrics, provenance, Path(LEADERBOARD).parent, names.tables)
     for paper_page in paper_names(config.paper, config.paper_layout).page:
         assert config.paper is not None
         build_paper(config.paper, metrics, provenance, Path(paper_page))

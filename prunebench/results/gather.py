@@ -4,20 +4,32 @@ import gc
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from prunebench.config.grid import expand
 from prunebench.config.load import DENSE_METHOD, Config
+from prunebench.config.schema import Settings
+from prunebench.config.strict import parse, read_yaml
+from prunebench.errors import PrunebenchError
 from prunebench.files import digest_json
+from prunebench.layout import CONFIG
 from prunebench.plugins.description import Description, describe_method
 from prunebench.plugins.header import parse_variant
+from prunebench.plugins.method_file import describe_file
+from prunebench.plugins.references import read_references
 from prunebench.plugins.variants import recovery_settings
 from prunebench.results.cells import CellResult, load_cells, shared_tasks
 from prunebench.results.expected import Pair, block_pairs, expected_pairs
 from prunebench.results.gates import gated
 from prunebench.results.runfiles import write_run
 from prunebench.results.stale import stale_as_errors
+
+# Settings that numbers, or what becomes of a cell, depend on; models, methods and targets select cells.
+_DECISIVE = {
+    "protocol", "seeds", "evaluate", "zeroshot_tasks", "limits", "sandbox", "unsafe_run_untrusted", "threads",
+    "method_paths", "registry", "paper",
+}  # fmt: skip
 
 
 def gather(config: Config, metrics: Path, provenance: Path) -> None:
@@ -42,13 +54,22 @@ def write_collected(config: Config, results: Sequence[CellResult], metrics: Path
     run = summarise(results, methods, titles["models"], titles["datasets"], protocols)
     shared = shared_tasks(results)
     averaged = None if shared is None else [task for task in config.zeroshot_tasks if task in shared]
-    run |= {"overlaps": overlaps(config), "paper": _paper(config), "averaged_tasks": averaged}
+    run |= {
+        "overlaps": overlaps(config),
+        "paper": _paper(config),
+        "averaged_tasks": averaged,
+        "method_files": method_files(config),
+        "settings": [decisive_settings(config)],
+    }
     write_run(frame, run, metrics, provenance)
 
 
 def gather_params(config: Config) -> str:
-    """Digest of what the config itself contributes: a new title or reference value collects again, no more."""
-    methods = {name: asdict(method) for name, method in described_methods(config).items()}
+    """Digest of what the config itself contributes: a new title or reference value collects again, no more.
+
+    A comment in a method's file does as well, as its page shows the file.
+    """
+    methods = [method_files(config), decisive_settings(config)]
     references = {name: config.model_registry[name].reference for name in config.models}
     protocol = config.protocol_spec.model_dump(mode="json")
     return digest_json([methods, references, _titles(config), protocol, overlaps(config), _paper(config)])
@@ -58,7 +79,7 @@ def outcome(provenance: Path) -> str:
     """How many cells ended how, as one line for a person; `gather` wrote the file."""
     run = json.loads(provenance.read_text(encoding="utf-8"))
     statuses = ", ".join(f"{count} {status}" for status, count in sorted(run["statuses"].items()))
-    return f"{run['cells']} cells: {statuses}"
+    return f"{len(run['cells'])} cells: {statuses}"
 
 
 def overlaps(config: Config) -> list[dict[str, str]]:
@@ -102,8 +123,34 @@ def measured_pairs(config: Config) -> dict[str, tuple[Pair, ...]]:
 
 def described_methods(config: Config) -> dict[str, Description]:
     """What is known of the config's methods, by name without variant."""
-    names = {parse_variant(spec)[0] for spec in (*config.methods, DENSE_METHOD)}
-    return {name: describe_method(name, config.method_files[name]) for name in names}
+    return {name: describe_method(name, config.method_files[name]) for name in _method_names(config)}
+
+
+def method_files(config: Config) -> list[dict[str, Any]]:
+    """What the files of the config's methods say, one entry per name without variant, dense last unless it is named.
+
+    Beside what `describe_file` knows each has `bibtex`, the entry of its `cite`, empty where there is none.
+    """
+    references = read_references(config.method_paths)
+    entries = [describe_file(name, config.method_files[name]) for name in _method_names(config)]
+    return [{**entry, "bibtex": references.get(entry["cite"], "")} for entry in entries]
+
+
+def decisive_settings(config: Config) -> dict[str, Any]:
+    """The settings that decide a cell's numbers: those of this run, and those of the project's own config.
+
+    Returns:
+        `run` and `defaults`, each by key of the config; no `defaults` where the project has no valid config.
+    """
+    try:
+        own = parse(Settings, read_yaml(Path(CONFIG)), CONFIG).model_dump(mode="json", include=_DECISIVE)
+    except PrunebenchError:
+        own = {}
+    return {"run": config.model_dump(mode="json", include=_DECISIVE), "defaults": own}
+
+
+def _method_names(config: Config) -> list[str]:
+    return list(dict.fromkeys(parse_variant(spec)[0] for spec in (*config.methods, DENSE_METHOD)))
 
 
 @contextmanager

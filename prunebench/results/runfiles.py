@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunebench.errors import DamagedFile
 from prunebench.files import sha256_file
-from prunebench.sealed import read_sealed, write_sealed_json
+from prunebench.sealed import read_sealed, write_sealed
 from prunebench.worklock import alone
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def write_run(frame: "pd.DataFrame", run: dict[str, Any], metrics: Path, provena
 
     with alone([metrics], _log.info):
         write(frame, metrics)
-        write_sealed_json(provenance, {**run, _METRICS_SHA256: sha256_file(metrics)})
+        write_sealed(provenance, _laid_out({**run, _METRICS_SHA256: sha256_file(metrics)}))
 
 
 def read_run(metrics: Path, provenance: Path) -> dict[str, Any]:
@@ -41,3 +41,14 @@ def read_run(metrics: Path, provenance: Path) -> dict[str, Any]:
     if run[_METRICS_SHA256] != sha256_file(metrics):
         raise DamagedFile(f"{metrics} is not what was written together with {provenance}: it was changed or cut off")
     return run
+
+
+def _laid_out(run: dict[str, Any]) -> str:
+    """JSON with a key a line and an entry of a list a line: tens of thousands of numbers, one a line, help nobody."""
+
+    def laid_out(value: Any) -> str:
+        if not isinstance(value, list) or not value:
+            return json.dumps(value, sort_keys=True, separators=(",", ":"))
+        return "[\n" + ",\n".join("  " + json.dumps(v, sort_keys=True, separators=(",", ":")) for v in value) + "\n ]"
+
+    return "{\n" + ",\n".join(f" {json.dumps(key)}: {laid_out(run[key])}" for key in sorted(run)) + "\n}\n"

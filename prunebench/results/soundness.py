@@ -17,8 +17,9 @@ from prunebench.assets.manifest import MANIFEST, damaged_files, read_manifest
 from prunebench.data.tokens import parse_ids
 from prunebench.errors import DamagedFile, PrunebenchError
 from prunebench.files import sha256_file, unwritable
-from prunebench.layout import METRICS, PROVENANCE
+from prunebench.layout import METRICS, PROVENANCE, PUBLISHED
 from prunebench.locks import holder
+from prunebench.results.published.publication import SUFFIX, read_publication
 from prunebench.results.records import EvaluationRecord, PruneRecord, Record, read_record
 from prunebench.results.runfiles import read_run
 
@@ -36,7 +37,7 @@ class Damage:
         path: which.
         wrong: what is wrong with it, as the rest of a sentence.
         remedy: what makes it again.
-        remove: the files whose removal lets the next run do so, and no more than that.
+        remove: the files whose removal lets the next run do so, and no more than that; none where no run does.
     """
 
     path: Path
@@ -63,7 +64,7 @@ class Report:
 
 
 def examine(root: Path, kept: Collection[Path] = ()) -> Report:
-    """Hash every asset, file of tokens, patch, record and the metrics below the project folder `root`.
+    """Hash every asset, file of tokens, patch, record, the metrics and what is published below the folder `root`.
 
     Args:
         kept: the records of pruning whose patches should be there as well; others may have been temporary.
@@ -75,6 +76,7 @@ def examine(root: Path, kept: Collection[Path] = ()) -> Report:
         *((partial(_pruned, kept=kept), path) for path in sorted(results.glob("pruned/**/*.json"))),
         *((_evaluated, path) for path in sorted(results.glob("cells/**/*.json"))),
         *((_run, path) for path in [root / PROVENANCE] if path.exists()),
+        *((_published, path) for path in sorted((root / PUBLISHED).glob(f"*{SUFFIX}"))),
     ]
     with ThreadPoolExecutor(_THREADS) as pool:
         found = list(pool.map(lambda check: _examined(*check), checks))
@@ -169,6 +171,14 @@ def _run(path: Path) -> tuple[int, list[Damage]]:
         remedy = "snakemake collects the records again"
         return 2, [Damage(damaged, "is not what the records were collected into", remedy, (metrics, path))]
     return 2, []
+
+
+def _published(path: Path) -> tuple[int, list[Damage]]:
+    try:
+        read_publication(path)
+    except PrunebenchError as error:
+        return 1, [Damage(path, f"is not what was published ({error})", "git or prunebench publish makes it again", ())]
+    return 1, []
 
 
 def remove(report: Report, stale: Sequence[Path] = ()) -> list[Path]:

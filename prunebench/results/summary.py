@@ -7,6 +7,7 @@ from typing import Any
 
 from prunebench.plugins.description import Description
 from prunebench.results.cells import CellResult
+from prunebench.results.entries import cell_entries
 from prunebench.results.records import Status
 from prunebench.sweeps.keys import DATASET
 
@@ -30,20 +31,23 @@ def summarise(
         protocols: by name, the settings as JSON with a `title`.
 
     Returns:
-        `cells` (count), `statuses` (cells by status), `seconds` (wall time by step, summed over cells),
-        `protocols`, the lists `models`, `methods` and `datasets` in the order of `results` (name, title and
-        the digests the records were made from), and `environments`: each distinct provenance of a record
-        with the number of `records` made in it.
+        `statuses` (cells by status), `seconds` (wall time by step, summed over cells), `protocols`, the lists
+        `models`, `methods` and `datasets` in the order of `results` (name, title and the digests the records
+        were made from), `environments`: each distinct provenance of a record with the number of `records`
+        made in it, and `cells` and `keys` (`entries.cell_entries`).
     """
     records = [record for result in results for record in (result.prune, *result.evaluations.values())]
     environments = Counter(_frozen(record.provenance) for record in records if record.provenance)
+    numbers = {environment: number for number, environment in enumerate(sorted(environments, key=str))}
+    cells, keys = cell_entries(results, lambda provenance: numbers.get(_frozen(provenance)))
     seconds: dict[str, float] = defaultdict(float)
     for result in results:
         seconds["prune"] += result.prune.cost.seconds
         for kind, record in result.evaluations.items():
             seconds[kind] += record.cost.seconds
     return {
-        "cells": len(results),
+        "cells": cells,
+        "keys": keys,
         "statuses": dict(Counter(cell_status(result) for result in results)),
         "seconds": {step: round(total, 1) for step, total in seconds.items()},
         "protocols": {name: dict((protocols or {}).get(name, {})) for name in {r.sweep.protocol for r in results}},
@@ -59,9 +63,7 @@ def summarise(
             {"name": name, "title": (datasets or {}).get(name, name), "digests": digests}
             for name, digests in _digests(_datasets(results)).items()
         ],
-        "environments": [
-            {"records": count, **dict(environment)} for environment, count in sorted(environments.items(), key=str)
-        ],
+        "environments": [{"records": environments[environment], **dict(environment)} for environment in numbers],
     }
 
 

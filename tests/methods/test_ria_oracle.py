@@ -1,4 +1,4 @@
-"""RIA, arXiv 2402.11819: a weight's share of its row plus its share of its column, times a power of the input norm."""
+"""RIA: a weight's share of its row plus its share of its column, times a power of the input norm."""
 
 import math
 

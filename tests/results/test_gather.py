@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from prunebench.config.load import load_config
-from prunebench.results.gather import gather, gather_params, outcome, overlaps
+from prunebench.results.gather import decisive_settings, gather, gather_params, method_files, outcome, overlaps
 from tests.config.project import write_project
 
 
@@ -106,3 +106,50 @@ def test_text_of_the_domain_that_a_method_is_fine_tuned_on_is_flagged_for_that_m
     calibrated, *finetuned = overlaps(load_config(plain))
     assert calibrated["use"] == "calibration"
     assert [entry["method"] for entry in finetuned] == ["alpha@lora=2", "beta@lora=2"]
+
+
+def test_the_run_knows_its_methods_files_and_their_references(mapping: dict[str, Any], tmp_path: Path) -> None:
+    folder = Path(mapping["method_paths"][0])
+    alpha = folder / "alpha.py"
+    alpha.write_text('"""Alpha."""\n' + alpha.read_text().replace("'title'", "'cite': 'one2026', 'title'"))
+    (folder / "beta.py").write_text("METHOD = {}\n")
+    (folder / "references.bib").write_text("@misc{one2026, author={One, A.}, title={On Alpha}, year={2026}}\n")
+    config = load_config({**mapping, "models": "one", "methods": "alpha,alpha@power=2,beta"})
+    gather(config, tmp_path / "metrics.csv", tmp_path / "provenance.json")
+    found = json.loads((tmp_path / "provenance.json").read_text())["method_files"]
+    assert [entry["name"] for entry in found] == ["alpha", "beta", "dense"]
+    assert found[0]["source"] == alpha.read_text()
+    assert "On Alpha" in found[0]["bibtex"]
+    assert found[1]["problem"]
+    assert found[1]["bibtex"] == found[2]["bibtex"] == ""
+
+
+@pytest.mark.parametrize(("file", "text"), [("alpha.py", "# why\n"), ("references.bib", "@misc{x, title={X}}\n")])
+def test_what_a_methods_page_shows_collects_again(mapping: dict[str, Any], file: str, text: str) -> None:
+    before = gather_params(load_config(mapping))
+    with Path(mapping["method_paths"][0], file).open("a") as opened:
+        opened.write(text)
+    if file == "references.bib":
+        path = Path(mapping["method_paths"][0], "alpha.py")
+        path.write_text(path.read_text().replace("'title'", "'cite': 'x', 'title'"))
+    assert gather_params(load_config(mapping)) != before
+
+
+def test_broken_references_stop_nothing(mapping: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    path = Path(mapping["method_paths"][0], "references.bib")
+    path.write_text("@misc{one, title={never closed\n")
+    assert {entry["bibtex"] for entry in method_files(load_config(mapping))} == {""}
+    assert str(path) in caplog.text
+
+
+def test_the_run_knows_how_its_settings_differ_from_the_projects_own(mapping: dict[str, Any], tmp_path: Path) -> None:
+    assert decisive_settings(load_config(mapping))["defaults"] == {}  # no config/config.yaml here
+    Path("config").mkdir()
+    Path("config/config.yaml").write_text(yaml.safe_dump(mapping))
+    same = decisive_settings(load_config(mapping))
+    assert same["run"] == same["defaults"]
+    other = decisive_settings(load_config({**mapping, "evaluate": "perplexity", "limits": {"cell_minutes": 3}}))
+    assert other["defaults"] == same["run"]
+    assert {key for key in other["run"] if other["run"][key] != other["defaults"][key]} == {"evaluate", "limits"}
+    Path("config/config.yaml").write_text("models: [\n")
+    assert decisive_settings(load_config(mapping))["defaults"] == {}

@@ -30,7 +30,9 @@ from prunebench.layout import (
 from prunebench.reports.names import (
     FIGURE_FOLDER,
     LEADERBOARD,
+    METHOD_FOLDER,
     TABLE_FOLDER,
+    method_names,
     paper_names,
     report_names,
 )
@@ -89,11 +91,4 @@ def patches_of(chunk):
     return patches if RUN.keep_patches else temp(patches)
 
 
-RECORDS = [
-    *(cell.sweep.prune_record(cell.target) for cell in GRID.cells),
-    *(
-        cell.sweep.evaluation_record(cell.target, kind)
-        for cell in GRID.cells
-        for kind in cell.kinds
-    ),
-]
+RECORDS = [path for cell in GRID.cells for path in cell.records]

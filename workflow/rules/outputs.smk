@@ -17,4 +17,5 @@ FIGURES = expand(
     name=REPORT_NAMES.figures,
     ending=["pdf", "svg", "png"],
 )
+METHOD_PAGES = expand(f"{METHOD_FOLDER}/{{name}}.html", name=method_names(RUN.methods))
 PAPER = paper_names(RUN.paper, RUN.paper_layout)

@@ -4,6 +4,7 @@ localrules:
     make_tables,
     make_figures,
     make_leaderboard,
+    make_method_pages,
 
 
 rule collect:
@@ -77,3 +78,26 @@ rule make_leaderboard:
         "Make {output}"
     script:
         "../scripts/make_leaderboard.py"
+
+
+rule make_method_pages:
+    input:
+        metrics=METRICS,
+        provenance=PROVENANCE,
+    output:
+        report(
+            METHOD_PAGES,
+            caption="../report/method.rst",
+            category="Methods",
+        ),
+    log:
+        "results/logs/make_method_pages.log",
+    conda:
+        "../../environment.yml"
+    params:
+        folder=METHOD_FOLDER,
+        code=REPORT_CODE,
+    message:
+        "Make {params.folder}"
+    script:
+        "../scripts/make_method_pages.py"

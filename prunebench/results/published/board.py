@@ -56,8 +56,8 @@ def _as_config(
     for name, other in others:
         if not same_meaning(settings, other):
             raise PrunebenchError(
-                f"{folder / (first + SUFFIX)} and {folder / (name + SUFFIX)} were published under different settings of "
-                f"protocol {protocol!r}; publish both again under the present ones"
+                f"{folder / (first + SUFFIX)} and {folder / (name + SUFFIX)} were published under different settings "
+                f"of protocol {protocol!r}; publish both again under the present ones"
             )
     models = _ordered({cell.sweep.model for cell in cells}, config.models)
     tasks = joined(found.tasks[protocol] for found in having.values())

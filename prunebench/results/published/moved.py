@@ -14,6 +14,8 @@ from prunebench.results.records import EvaluationRecord, PruneRecord
 from prunebench.sweeps.keys import DATASET
 
 What = Literal["added", "removed", "moved", "made again"]
+_Numbers = dict[tuple[str, str | None], str]  # by name and dataset, None where it is of none
+_ITEMS = "items of "
 _PATCH = "patch"  # what came out of the pruning, not what it was made from
 
 
@@ -113,54 +115,60 @@ def _changes(method: str, before: Mapping[str, CellResult], now: Mapping[str, Ce
 
 
 def _change(method: str, name: str, before: CellResult, now: CellResult) -> Change:
-    pruned = _numbers_of_pruning(before.prune), _numbers_of_pruning(now.prune)
-    explained = _other_key(before.prune, now.prune)
-    details = _differences(*pruned)
-    unexplained = [] if explained else list(details)
+    pruned = _differences(_numbers_of_pruning(before.prune), _numbers_of_pruning(now.prune))
+    details = [detail for detail, _ in pruned]
+    remade = _explained(before.prune, now.prune)
+    unexplained = [] if remade else list(details)
     for kind in sorted(before.evaluations.keys() | now.evaluations.keys()):
         if kind not in before.evaluations or kind not in now.evaluations:
             details.append(f"{kind} {'added' if kind in now.evaluations else 'removed'}")
             continue
         records = before.evaluations[kind], now.evaluations[kind]
-        found = _differences(*map(_numbers, records))
-        details += found
-        unexplained += [] if explained or _other_key(*records) else found
+        for detail, dataset in _differences(*map(_numbers, records)):
+            details.append(detail)
+            if not remade and not _explained(*records, dataset):
+                unexplained.append(detail)
     return Change(method, name, "moved" if details else "made again", tuple(details), tuple(unexplained))
 
 
-def _other_key(before: PruneRecord | EvaluationRecord, now: PruneRecord | EvaluationRecord) -> bool:
-    """Whether two records were made from something else; a dataset that one of them lacks alone is nothing else."""
+def _explained(
+    before: PruneRecord | EvaluationRecord, now: PruneRecord | EvaluationRecord, dataset: str | None = None
+) -> bool:
+    """Whether two records were made from something else; of the data, that of one dataset or (None) any."""
+    names = (before.key.keys() | now.key.keys()) - {_PATCH}
     return any(
         before.key.get(name) != now.key.get(name)
-        for name in (before.key.keys() | now.key.keys()) - {_PATCH}
-        if not name.startswith(DATASET) or (name in before.key and name in now.key)
+        for name in names
+        if dataset is None or not name.startswith(DATASET) or name == DATASET + dataset
     )
 
 
-def _numbers_of_pruning(record: PruneRecord) -> dict[str, str]:
+def _numbers_of_pruning(record: PruneRecord) -> _Numbers:
     measured = "" if record.sparsity is None else repr(record.sparsity.measured)
-    return {"status": record.status, "sparsity": measured}
+    return {("status", None): record.status, ("sparsity", None): measured}
 
 
-def _numbers(record: EvaluationRecord) -> dict[str, str]:
-    """What a record says, by name; numbers as they are written, as NaN is equal to nothing."""
-    numbers = {f"status of {record.kind}": record.status}
+def _numbers(record: EvaluationRecord) -> _Numbers:
+    """What a record says; numbers as they are written, as NaN is equal to nothing."""
+    numbers: _Numbers = {(f"status of {record.kind}", None): record.status}
     for found in record.measurements:
         name = " on ".join(filter(None, (found.metric, found.dataset)))
-        numbers[name] = repr(found.value) if found.text is None else repr(found.text)
-        numbers[f"items of {name}"] = repr(found.items)
+        said = repr(found.value) if found.text is None else repr(found.text)
+        numbers[name, found.dataset] = said
+        numbers[_ITEMS + name, found.dataset] = repr(found.items)
     return numbers
 
 
-def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Each number that moved; where a value did, what its items did goes without saying, and they are too many."""
-    found = []
-    for name in dict.fromkeys((*before, *now)):
-        a, b = before.get(name), now.get(name)
-        if a == b or (before.get(of := name.removeprefix("items of ")) != now.get(of) and of != name):
+def _differences(before: _Numbers, now: _Numbers) -> list[tuple[str, str | None]]:
+    """What moved, with the dataset it was measured on; where a value did, what its items did goes without saying."""
+    found: list[tuple[str, str | None]] = []
+    for name, dataset in dict.fromkeys((*before, *now)):
+        a, b = before.get((name, dataset)), now.get((name, dataset))
+        of = name.removeprefix(_ITEMS)
+        if a == b or (of != name and before.get((of, dataset)) != now.get((of, dataset))):
             continue
         if a is None or b is None:
-            found.append(f"{name} {'removed' if b is None else 'added'}")
+            found.append((f"{name} {'removed' if b is None else 'added'}", dataset))
         else:
-            found.append(f"{name} moved" if of != name else f"{name}: {a} -> {b}")
+            found.append((f"{name} moved" if of != name else f"{name}: {a} -> {b}", dataset))
     return found

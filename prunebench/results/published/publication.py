@@ -137,7 +137,7 @@ def merged(earlier: Publication, later: Publication) -> Publication:
     both = earlier.protocols.keys() & later.protocols.keys()
     changed = {name for name in both if not same_meaning(earlier.protocols[name], later.protocols[name])}
     kept = [cell for cell in earlier.cells if cell_name(cell) not in named and cell.sweep.protocol not in changed]
-    protocols = {cell.sweep.protocol: earlier.protocols[cell.sweep.protocol] for cell in kept} | later.protocols
+    protocols = {**{cell.sweep.protocol: earlier.protocols[cell.sweep.protocol] for cell in kept}, **later.protocols}
     tasks = {name: joined(some.tasks.get(name, ()) for some in (later, earlier)) for name in protocols}
     return Publication(later.method, protocols, tasks, later.uncommitted, (*kept, *later.cells))
 

@@ -26,7 +26,7 @@ _PACKAGE = Path(prunebench.__file__).parent
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a published file: its cells, those of them kept from other configs, its bytes, whether it moved."""
+    """What became of a file: its cells, how many of them are kept from other configs, its bytes, whether it changed."""
 
     path: Path
     publication: Publication
@@ -55,27 +55,19 @@ def methods_of(config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parse_variant(sweep.method)[0] for sweep in expand(config).sweeps))
 
 
-def current_cells(config: Config, cells: Sequence[Cell]) -> tuple[list[CellResult], list[Path]]:
-    """The records of these cells, and which of them have to be made first: absent, damaged, or of something else.
+def current_cells(config: Config, cells: Sequence[Cell]) -> tuple[list[CellResult], list[Cell]]:
+    """The records of these cells, and which have to be computed first: theirs are absent, damaged or of something else.
 
     The method's file counts even where the inputs are no longer there that a whole key is made from.
     """
     results = load_cells(Path(), cells, stale_as_errors(config))
-    missing = []
-    for result in results:
-        code = config.method_files[parse_variant(result.sweep.method)[0]]
-        if result.prune.key.get("method") != method_digest(code):
-            missing.append(result.sweep.prune_record(result.target))
-        missing += [
-            result.sweep.evaluation_record(result.target, kind)
-            for kind, record in result.evaluations.items()
-            if not _whole(config, result, record)
-        ]
-    return results, missing
+    return results, [cell for cell, result in zip(cells, results, strict=True) if not _current(config, result)]
 
 
 def write_published(config: Config, method: str, results: Iterable[CellResult]) -> Written:
     """Write a method's cells into its file, where cells of other configs stay as they are.
+
+    A file whose cells are these already is not said to be of uncommitted code because that is there by now.
 
     Raises:
         PrunebenchError: the file that is there cannot be read.
@@ -89,17 +81,25 @@ def write_published(config: Config, method: str, results: Iterable[CellResult]) 
         tuple(_uncommitted(config.method_files[method])),
         tuple(_of_config(config, result) for result in results),
     )
-    whole = merged(read_publication(path), new) if earlier else new
+    whole = new
+    if earlier:
+        there = read_publication(path)
+        whole = merged(there, new)
+        if new.uncommitted and laid_out(same := replace(whole, uncommitted=there.uncommitted)) == earlier:
+            whole = same
     text = laid_out(whole)
     if text != earlier:
         write_text(path, text)
     return Written(path, whole, len(whole.cells) - len(new.cells), len(text), text != earlier)
 
 
-def _whole(config: Config, result: CellResult, record: EvaluationRecord) -> bool:
-    """Whether a record is there, and has all the datasets that the cell should have."""
-    wanted = _datasets(config, result, record.kind)
-    return bool(record.key) and all(DATASET + name in record.key for name in wanted)
+def _current(config: Config, result: CellResult) -> bool:
+    """Whether the pruning is of the method's file as it is, and each evaluation has all the datasets it should have."""
+    code = config.method_files[parse_variant(result.sweep.method)[0]]
+    return result.prune.key.get("method") == method_digest(code) and all(
+        record.key and all(DATASET + name in record.key for name in _datasets(config, result, kind))
+        for kind, record in result.evaluations.items()
+    )
 
 
 def _datasets(config: Config, result: CellResult, kind: str) -> Sequence[str]:
