@@ -88,7 +88,8 @@ def test_a_number_that_moves_by_itself_is_never_right(project: Project) -> None:
 
 def test_what_is_published_of_a_removed_method_goes_with_it(project: Project) -> None:
     Path("methods/random.py").unlink()
-    _, review = reviewed(project)
+    files = {name: path for name, path in project.config.method_files.items() if name != "random"}
+    _, review = reviewed(project._replace(config=project.config.model_copy(update={"method_files": files})))
     (problem,) = review.problems
     assert "there is no method file random.py in methods; restore it, or remove what was published of it" in problem
 
