@@ -23,4 +23,4 @@ def new_method(
 
     for path in scaffold.new_method(name, kind, methods, tests):
         typer.echo(f"wrote {path}")
-    typer.echo(f"Now edit the method, then run: prunebench check {name}")
+    typer.echo(f"Edit the method, and the oracle of its test, then run: prunebench check {name}")

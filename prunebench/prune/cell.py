@@ -205,7 +205,10 @@ class _LinearPruner:
         # fp32, because W**2 of a small 16-bit weight underflows to zero.
         saliency = call_with_extras(self.method.function, extras, linear.weight.float(), inputs)
         self._check_shape(linear, "saliency", saliency, linear.weight)
-        pruned = prune_lowest(saliency.to(linear.weight.device), target, self.method.header.group or "row")
+        try:
+            pruned = prune_lowest(saliency.to(linear.weight.device), target, self.method.header.group or "row")
+        except ContractError as error:
+            raise ContractError(f"{linear.name}: {error}") from None
         # masked_fill, not a product: kept weights stay the same bits and pruned ones become +0.
         linear.weight.masked_fill_(pruned, 0)
 

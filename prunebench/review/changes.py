@@ -76,7 +76,7 @@ def find_changes(ref: str, method_paths: Iterable[Path]) -> Changes:
 
 def _digests_at(commit: str, folders: Iterable[Path], scratch: Path) -> dict[str, str]:
     """By method, its digest at a commit; `git archive` gives files as bytes, and all of them at once."""
-    there = []
+    there: list[Path] = []
     for folder in folders:
         archive = git_bytes(folder, "archive", "--format=tar", commit, ".")
         if archive is None:

@@ -34,7 +34,7 @@ def review_published(folder: Path, config: Config, changes: Changes) -> Publishe
         moved = [cell for cell in cells if cell.what in ("moved", "removed")]
         own = None if changes.package else (*changes.present, *changes.removed)
         problems = [*objections(moved, own), *_outdated(folder, config, changes), *_rejected(folder, config)]
-    except PrunebenchError as error:  # a damaged file
+    except PrunebenchError as error:  # a damaged file, or one whose method is gone
         return PublishedReview((), (str(error),), ())
     hints = [
         f"{name} is not published; prunebench publish {name} puts it on the board"
@@ -45,15 +45,12 @@ def review_published(folder: Path, config: Config, changes: Changes) -> Publishe
 
 
 def _outdated(folder: Path, config: Config, changes: Changes) -> Iterator[str]:
-    """Files whose method has other code by now, or none."""
-    for name in changes.removed:
-        if (path := folder / f"{name}{SUFFIX}").is_file():
-            yield f"{name} is gone and {path} is not; remove that as well"
+    """Files whose method has other code by now."""
     for name in changes.present:
         path = folder / f"{name}{SUFFIX}"
         digest = method_digest(config.method_files[name])
         if path.is_file() and any(cell.prune.key.get("method") != digest for cell in read_publication(path).cells):
-            yield f"{path} has results of {name}'s old code; run prunebench publish {name} and commit the file"
+            yield f"{path} has results of {name}'s old code; run prunebench publish {name} and commit it"
 
 
 def _rejected(folder: Path, config: Config) -> Iterator[str]:

@@ -200,6 +200,12 @@ def test_the_message_says_which_layer_and_how_much(tmp_path: Path) -> None:
         run_check(check_named("exact_sparsity"), plugin(tmp_path, BROKEN["exact_sparsity"][0]))
 
 
+def test_a_saliency_that_cannot_be_used_is_told_with_its_layer(tmp_path: Path) -> None:
+    method = plugin(tmp_path, SCORE + "    return weight / weight * torch.nan")
+    with pytest.raises(ContractError, match=r"^model\.layers\.0\.\S+: the saliency has 4096 NaN of 4096$"):
+        run_check(check_named("exact_n_m"), method)
+
+
 def test_an_exception_is_told_with_its_place(tmp_path: Path) -> None:
     method = plugin(tmp_path, SCORE + "    return weight.abs() / [][0]")
     with pytest.raises(PrunebenchError, match=r"bad raised IndexError: list index out of range \(.*bad\.py:5\)"):

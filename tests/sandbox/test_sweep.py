@@ -47,7 +47,7 @@ def prune_model(model, calibration, target):
 EXPECTED = {
     "u11": ("ok", ""),
     "u12": ("error", "ValueError: it does not fit (moody.py:"),
-    "u14": ("rejected", "the saliency has "),
+    "u14": ("rejected", "model.layers.0.self_attn.q_proj: the saliency has "),
     "u16": ("rejected", "returned a saliency (32, 31) where (32, 32) is expected"),
     "u20": ("timeout", "took longer than sandbox.minutes = 0.25"),
     "u22": ("oom", ""),
