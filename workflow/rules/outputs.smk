@@ -19,3 +19,12 @@ FIGURES = expand(
     ending=["pdf", "svg", "png"],
 )
 PAPER = paper_names(RUN.paper, RUN.paper_layout)
+
+
+def reported(paths, ending, category):
+    """The outputs, those with an ending flagged: `snakemake --report` shows them under a category, by their name."""
+
+    def flagged(path):
+        return report(path, category=category, labels={"name": Path(path).stem})
+
+    return [flagged(path) if path.endswith(ending) else path for path in paths]
