@@ -15,7 +15,11 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help leaderboard board test lint bench docs environment clean review site
+# Of `make paper`: a folder of papers/, and which of its grids; embedded needs neither the hub nor a GPU, config both.
+GRID := embedded
+PAPERS := $(patsubst papers/%/tables.yaml,%,$(wildcard papers/*/tables.yaml))
+
+.PHONY: help leaderboard paper board test lint bench docs environment clean review site
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +31,19 @@ leaderboard: environment ## run config/config.yaml: fetch, prune, evaluate, repo
 	@echo "tables       $(CURDIR)/reports/tables"
 	@echo "figures      $(CURDIR)/reports/figures"
 	@echo "all numbers  $(CURDIR)/results/metrics.csv"
+
+paper: environment ## PAPER=stade: run a paper's grid (GRID=embedded) and make its PDF, ours beside the published
+	@test -f 'papers/$(PAPER)/$(GRID).yaml' || { \
+	    echo 'make paper: papers/$(PAPER)/$(GRID).yaml is not there; say PAPER= one of $(PAPERS), GRID=embedded or config'; \
+	    exit 2; }
+	@command -v pdflatex > /dev/null || { \
+	    echo 'make paper: pdflatex is not there; install TeX Live (Debian: texlive-latex-extra, lmodern), or make all but' \
+	    'the PDF: snakemake --cores all --configfile papers/$(PAPER)/$(GRID).yaml'; \
+	    exit 2; }
+	snakemake --cores all --quiet reason --configfile papers/$(PAPER)/$(GRID).yaml -- all reports/papers/$(PAPER).pdf
+	@echo
+	@echo "document     $(CURDIR)/reports/papers/$(PAPER).pdf"
+	@echo "page         $(CURDIR)/reports/papers/$(PAPER).html"
 
 board: environment ## pages of the published results, without computing any
 	prunebench board

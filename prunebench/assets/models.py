@@ -91,8 +91,8 @@ def _adopt(name: str, spec: ModelSpec, place: Traversable, folder: Path) -> None
     if not place.is_dir():
         raise PrunebenchError(f"model {name!r}: format checkpoint needs a folder, {place} is a file")
     for file in place.iterdir():
-        if not file.is_file() or not _CHECKPOINT_FILE.fullmatch(file.name):
-            continue
+        if not file.is_file() or not _CHECKPOINT_FILE.fullmatch(file.name) or file.name == MANIFEST:
+            continue  # the manifest of a model of another run is that run's
         if isinstance(file, Path):
             (folder / file.name).symlink_to(file.resolve())
         else:

@@ -133,7 +133,7 @@ def _tabular(
     dense = escape(source.title("methods", DENSE_METHOD))
     in_dense = _whole(_shown(panel.dense, panel.how, _decimals(panel.dense, panel.how)))
     return [
-        rf"\begin{{tabular}}{{{wrapping([left])}{'r@{}l' * shown}}}",
+        rf"\begin{{tabular}}{{@{{}}{wrapping([left])}{'r@{}l' * shown}@{{}}}}",
         r"\toprule",
         *_head(list(columns), panel.how),
         r"\midrule",

@@ -21,7 +21,7 @@ def test_the_same_document_makes_the_same_pdf_and_leaves_nothing_else(tmp_path):
 def test_an_error_of_latex_is_told_and_makes_no_pdf(tmp_path):
     source = tmp_path / "paper.tex"
     source.write_text(document("Title", [r"\unknown"]))
-    with pytest.raises(PrunebenchError, match="paper.tex: Undefined control sequence"):
+    with pytest.raises(PrunebenchError, match=r"paper\.tex: Undefined control sequence"):
         typeset(source, tmp_path / "paper.pdf")
     assert not (tmp_path / "paper.pdf").exists()
 

@@ -20,3 +20,12 @@ FIGURES = expand(
 )
 METHOD_PAGES = expand(f"{METHOD_FOLDER}/{{name}}.html", name=method_names(RUN.methods))
 PAPER = paper_names(RUN.paper, RUN.paper_layout)
+
+
+def reported(paths, ending, category):
+    """The outputs, those with an ending flagged: `snakemake --report` shows them under a category, by their name."""
+
+    def flagged(path):
+        return report(path, category=category, labels={"name": Path(path).stem})
+
+    return [flagged(path) if path.endswith(ending) else path for path in paths]

@@ -13,7 +13,7 @@ rule make_paper:
         provenance=PROVENANCE,
     output:
         page=report(PAPER.page[0], caption="../report/paper.rst", category="Paper"),
-        files=PAPER.files,
+        files=reported(PAPER.files, ".svg", "Paper"),
     log:
         "results/logs/make_paper.log",
     conda:

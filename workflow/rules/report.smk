@@ -31,7 +31,7 @@ rule make_tables:
         metrics=METRICS,
         provenance=PROVENANCE,
     output:
-        tables=TABLES,
+        tables=reported(TABLES, ".csv", "Tables"),
         document=ALL_TABLES,
     log:
         "results/logs/make_tables.log",
@@ -50,7 +50,7 @@ rule make_figures:
         metrics=METRICS,
         provenance=PROVENANCE,
     output:
-        FIGURES,
+        reported(FIGURES, ".svg", "Figures"),
     log:
         "results/logs/make_figures.log",
     conda:

@@ -48,7 +48,7 @@ def _tabular(filled: Filled, part: Part) -> list[str]:
         lines.append(" & ".join([*map(breakable, row.stubs), *shown, *map(breakable, row.notes)]) + r" \\")
     columns = [rf"p{{{TEXT_COLUMN:.0f}pt}}" if part.kinds[j] == "text" else "r" for j in part.columns]
     return [
-        rf"\begin{{tabular}}{{{wrapping(part.stubs)}{''.join(columns)}{wrapping(part.notes)}}}",
+        rf"\begin{{tabular}}{{@{{}}{wrapping(part.stubs)}{''.join(columns)}{wrapping(part.notes)}@{{}}}}",
         r"\toprule",
         *_head(filled, part),
         r"\midrule",
@@ -110,7 +110,7 @@ def claims_tex(verdicts: Sequence[Verdict]) -> str:
     heights = [max(map(lines_of, row, _CLAIM_COLUMNS)) * LINE + _CLAIM_GAP for row in rows]
     tabulars = [
         [
-            rf"\begin{{tabular}}{{{wrapping(_CLAIM_COLUMNS)}}}",
+            rf"\begin{{tabular}}{{@{{}}{wrapping(_CLAIM_COLUMNS)}@{{}}}}",
             r"\toprule",
             r"Claim & Model & Here & Targets & In the paper \\",
             r"\midrule",
