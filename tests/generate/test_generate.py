@@ -24,6 +24,8 @@ from tests.bwrap import needs_sandbox
 from tests.generate.replies import REPLIES
 from tests.generate.server import serving
 
+pytestmark = pytest.mark.slow
+
 IDEAS = [Idea(name=name, idea=f"The idea is {name}.") for name in REPLIES]
 EXPECTED = {
     "good": ("ok", ""),

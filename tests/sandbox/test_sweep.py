@@ -8,7 +8,7 @@ from prunebench.results.records import PruneRecord, load_record
 from tests.bwrap import needs_sandbox
 from tests.sweeps.project import LOG, Project
 
-pytestmark = needs_sandbox
+pytestmark = [needs_sandbox, pytest.mark.slow]
 
 MOODY = '''
 """Misbehaves in a way of its own for some targets."""
@@ -49,13 +49,13 @@ EXPECTED = {
     "u12": ("error", "ValueError: it does not fit (moody.py:"),
     "u14": ("rejected", "model.layers.0.self_attn.q_proj: the saliency has "),
     "u16": ("rejected", "returned a saliency (32, 31) where (32, 32) is expected"),
-    "u20": ("timeout", "took longer than sandbox.minutes = 0.25"),
+    "u20": ("timeout", "took longer than sandbox.minutes = 0.1"),
     "u22": ("oom", ""),
     "u24": ("error", "the method's process exited with status 3"),
     "u26": ("error", "FileNotFoundError"),
     "u50": ("ok", ""),
 }
-SANDBOX = {"minutes": 0.25, "memory_gb": 0.5}
+SANDBOX = {"minutes": 0.1, "memory_gb": 0.5}
 
 
 @pytest.fixture

@@ -8,26 +8,15 @@ from pathlib import Path
 
 from tests.slurm.cluster import Cluster
 from tests.waiting import wait_until
-from tests.workflow.project import ROOT, Project
+from tests.workflow.project import ROOT, Project, waiting_method
 
 # Of these a run on the cluster has other numbers than one on this machine; of all others it has the same.
 _COSTS = {"prune_seconds", "evaluate_seconds", "peak_memory_gb"}
 
 Row = tuple[str, ...]
 
-# Says where it is, so that tests can wait for it, and how often it was called; takes a second per cent, u99 for ever.
-SLOW = """
-METHOD = {"title": "Slow", "family": "test", "patterns": ["unstructured"], "group": "row"}
-
-
-def score(weight, inputs, layer, target):
-    import time
-    if "layers.0.self_attn.q_proj" in layer.name:
-        with open("calls", "a") as file:
-            file.write(target.token + " ")
-        time.sleep(target.sparsity * 100 if target.sparsity < 0.99 else 3600)
-    return weight.abs()
-"""
+# Takes a second per cent, u99 for ever; none where there is `hurry`.
+SLOW = "time.sleep(0 if os.path.exists('hurry') else target.sparsity * 100 if target.sparsity < 0.99 else 3600)"
 
 FAILING = """
 METHOD = {"title": "Failing", "family": "test", "patterns": ["unstructured"], "group": "row"}
@@ -44,7 +33,7 @@ class SlurmProject(Project):
     def __init__(self, root: Path, cluster: Cluster) -> None:
         super().__init__(root)
         (root / "slurm").symlink_to(ROOT / "slurm")
-        self.method("slow", SLOW)
+        self.method("slow", waiting_method(SLOW))
         self.method("failing", FAILING)
         self.cluster = cluster
 
@@ -72,11 +61,6 @@ class SlurmProject(Project):
     def said(self) -> str:
         """What all runs through Slurm have said."""
         return (self.root / "said").read_text()
-
-    def calls(self) -> list[str]:
-        """The targets `slow` was called for, in order."""
-        path = self.root / "calls"
-        return path.read_text().split() if path.exists() else []
 
     def rows(self) -> dict[Row, Row]:
         """The numbers of `metrics.csv`, without costs, by model, method, target, metric and dataset."""

@@ -22,6 +22,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> d
     """The numbers of a local run in which nothing happens."""
     project = SlurmProject(tmp_path_factory.mktemp("undisturbed") / "project", cluster)
     project.config.update(methods=["slow"], targets=TARGETS, share_allocation=True)
+    (project.root / "hurry").touch()
     Project.snakemake(project, "results/metrics.csv")
     return project.rows()
 

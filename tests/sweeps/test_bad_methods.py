@@ -9,6 +9,8 @@ from prunebench.files import sha256_file
 from prunebench.results.records import EvaluationRecord, PruneRecord, load_record
 from tests.sweeps.project import LOG, Project
 
+pytestmark = pytest.mark.slow
+
 MOODY = '''
 """Behaves well for some targets and badly, in a way of its own, for each of the others."""
 import os

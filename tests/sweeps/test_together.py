@@ -17,6 +17,8 @@ from tests.mounts import grow, read_only, small_disk
 from tests.sweeps.project import GOOD, LOG, Project
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 SLOW = GOOD.replace("    return weight.abs()", "    import time\n    time.sleep(0.3)\n    return weight.abs()")
 CODE = """
 import json, sys

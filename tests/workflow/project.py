@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,24 @@ from tests.sweeps.project import make_model
 ROOT = Path(__file__).parents[2]
 PROTOCOL = "tiny"
 _WORDS = ["the", "state", "of", "our", "union", "is", "strong", "and", "we", "will", "work", "for", "peace"]
+
+_WAITING = """
+METHOD = {"title": "Waiting", "family": "test", "patterns": ["unstructured"], "group": "row"}
+
+
+def score(weight, inputs, layer, target):
+    import os, time
+    if "layers.0.self_attn.q_proj" in layer.name:
+        with open("calls", "a") as file:
+            file.write(target.token + " ")
+WAIT
+    return weight.abs()
+"""
+
+
+def waiting_method(wait: str) -> str:
+    """Source of a method that notes each target it is called for in `calls`, in its project, and then runs `wait`."""
+    return _WAITING.replace("WAIT", textwrap.indent(wait, " " * 8))
 
 
 class Project:
@@ -135,6 +154,11 @@ class Project:
             for folder in ("pruned", "cells")
             for path in (self.root / "results" / folder).rglob("*.json")
         }
+
+    def calls(self) -> list[str]:
+        """The targets that waiting methods were called for, in order."""
+        path = self.root / "calls"
+        return path.read_text().split() if path.exists() else []
 
     def computed(self, before: dict[str, str]) -> set[str]:
         """The records that are new or computed anew since `before` was taken, as `pruned/wanda/u50`, ..."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from prunebench.layout import METRICS
+from tests.workflow.conftest import copy_of
 from tests.workflow.project import PROTOCOL, Project, environment
 
 pytestmark = pytest.mark.slow
@@ -61,8 +62,8 @@ DAMAGES: list[tuple[str, Callable[[Path], None], str]] = [
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project(tmp_path_factory.mktemp("sound") / "project")
+def sound(_finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = copy_of(_finished, tmp_path_factory.mktemp("sound") / "project")
     project.config["targets"] = ["u50", "u60"]
     project.collect()
     return project

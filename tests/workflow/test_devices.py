@@ -4,26 +4,17 @@ import re
 
 import pytest
 
-from tests.workflow.project import Project
+from tests.workflow.project import Project, waiting_method
 
 pytestmark = pytest.mark.slow
 
-# Says that it has begun, waits for the other to begin as well, and says whether it did.
-TIMED = """
-METHOD = {"title": "Timed", "family": "test", "patterns": ["unstructured"], "group": "row"}
-
-
-def score(weight, inputs, layer, target):
-    import os, time
-    if "layers.0.self_attn.q_proj" in layer.name:
-        with open("begun", "a") as file:
-            file.write("begun\\n")
-        deadline = time.monotonic() + SECONDS
-        while open("begun").read().count("begun") < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        with open("together", "a") as file:
-            file.write(f"{open('begun').read().count('begun') == 2}\\n")
-    return weight.abs()
+# Waits for the other to begin as well, and says whether it did.
+TIMED = r"""
+deadline = time.monotonic() + SECONDS
+while open("calls").read().count("u50") < 2 and time.monotonic() < deadline:
+    time.sleep(0.05)
+with open("together", "a") as file:
+    file.write(f"{open('calls').read().count('u50') == 2}\n")
 """
 
 
@@ -34,7 +25,7 @@ def run(project: Project, gpus: int, seconds: int) -> tuple[list[str], str]:
         seconds: that the first waits for the other.
     """
     for name in ("one", "two"):
-        project.method(name, TIMED.replace("SECONDS", str(seconds)))
+        project.method(name, waiting_method(TIMED.replace("SECONDS", str(seconds))))
     project.config.update(methods=["one", "two"], models=["tiny-llama", "tiny-opt"])
     wanted = [f"results/pruned/tiny/tiny-llama/{name}/seed0/u50.json" for name in ("one", "two")]
     # As the Snakefile does where there are so many GPUs.
@@ -43,13 +34,13 @@ def run(project: Project, gpus: int, seconds: int) -> tuple[list[str], str]:
     return (project.root / "together").read_text().split(), said
 
 
-def test_on_one_gpu_sweeps_run_one_at_a_time_and_cpu_work_beside_them(project: Project) -> None:
-    together, said = run(project, gpus=1, seconds=3)
+def test_on_one_gpu_sweeps_run_one_at_a_time_and_cpu_work_beside_them(finished: Project) -> None:
+    together, said = run(finished, gpus=1, seconds=3)
     assert together == ["False", "True"]  # the second knows only that the first has been there
     pruned = re.search(r"Finished jobid: \d+ \(Rule: prune_u50\)", said)
     assert pruned is not None
     assert "Train model tiny-opt" in said[: pruned.start()]
 
 
-def test_with_two_gpus_both_sweeps_run_at_once(project: Project) -> None:
-    assert run(project, gpus=2, seconds=100)[0] == ["True", "True"]
+def test_with_two_gpus_both_sweeps_run_at_once(finished: Project) -> None:
+    assert run(finished, gpus=2, seconds=100)[0] == ["True", "True"]

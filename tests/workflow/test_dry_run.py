@@ -13,6 +13,8 @@ from prunebench.config.strict import read_yaml
 from tests.papers.shipped import STRUCTURED, load_shipped
 from tests.workflow.project import ROOT, Project, environment, job_counts
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = sorted(
     path.relative_to(ROOT)
     for pattern in ("config/config.yaml", "papers/*/*.yaml")

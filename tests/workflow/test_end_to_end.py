@@ -2,12 +2,12 @@
 
 import csv
 import json
-from pathlib import Path
+import shutil
 
 import pytest
 
 from prunebench.results.expected import TIMED, expected_pairs
-from tests.workflow.project import Project
+from tests.workflow.project import ROOT, Project
 
 pytestmark = pytest.mark.slow
 
@@ -41,12 +41,12 @@ def test_a_run_ends_with_the_leaderboard_and_a_second_has_nothing_to_do(project:
     assert project.computed(before) == set()
 
 
-def test_smaller_models_are_timed_beside_the_dense_one(tmp_path: Path) -> None:
-    project = Project(tmp_path / "project", methods=("magnitude_units", "magnitude"))
-    project.config.update(targets=["s50", "u50"], evaluate=["speed"])
-    project.collect()
+def test_smaller_models_are_timed_beside_the_dense_one(finished: Project) -> None:
+    shutil.copy(ROOT / "methods" / "magnitude_units.py", finished.root / "methods")
+    finished.config.update(methods=["magnitude_units", "magnitude"], targets=["s50", "u50"], evaluate=["speed"])
+    finished.collect()
 
-    with (project.root / "results" / "metrics.csv").open(newline="") as file:
+    with (finished.root / "results" / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["status"] for row in rows} == {"ok"}
     found = {(row["method"], row["metric"], row["dataset"]): row for row in rows}
@@ -62,12 +62,12 @@ def test_smaller_models_are_timed_beside_the_dense_one(tmp_path: Path) -> None:
             float(found[name, metric, ""]["value"]) for name in ("dense", "magnitude_units", "magnitude")
         )
         assert units < dense == masked
-    for log in (project.root / "results" / "logs" / "evaluate_speed").rglob("*.log"):
+    for log in (finished.root / "results" / "logs" / "evaluate_speed").rglob("*.log"):
         assert log.read_text().count("loaded as") == 1
 
-    before = project.records()
-    protocols = project.root / "protocols.yaml"
+    before = finished.records()
+    protocols = finished.root / "protocols.yaml"
     protocols.write_text(protocols.read_text().replace("repetitions: 7", "repetitions: 8"))
-    project.collect()
+    finished.collect()
     cells = ("dense/u00", "magnitude_units/s50", "magnitude/u50")
-    assert project.computed(before) == {f"cells/{cell}/speed" for cell in cells}
+    assert finished.computed(before) == {f"cells/{cell}/speed" for cell in cells}

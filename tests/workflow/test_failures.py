@@ -1,10 +1,11 @@
 """Failure is data: whatever a method does, the run ends well and everything else is there."""
 
 import csv
+import shutil
 
 import pytest
 
-from tests.workflow.project import Project
+from tests.workflow.project import ROOT, Project
 
 pytestmark = pytest.mark.slow
 
@@ -35,27 +36,28 @@ BAD = {
 }
 
 
-def test_bad_methods_become_statuses_and_the_rest_is_there(project: Project) -> None:
+def test_bad_methods_become_statuses_and_the_rest_is_there(finished: Project) -> None:
     for name, (source, _) in BAD.items():
-        project.method(name, source)
-    project.config.update(methods=["magnitude", *BAD], limits={"cell_minutes": 0.2, "memory_gb": 1.5})
-    project.snakemake()
+        finished.method(name, source)
+    shutil.copy(ROOT / "methods" / "random.py", finished.root / "methods")
+    finished.config.update(methods=["random", *BAD], limits={"cell_minutes": 0.1, "memory_gb": 1.5})
+    finished.snakemake()
 
-    assert {name: project.status(name, "u50")[0] for name in BAD} == {name: want for name, (_, want) in BAD.items()}
-    assert all(project.status(name, "u50")[1] for name in BAD)
-    assert "no luck today" in project.status("raises", "u50")[1]
-    assert project.status("magnitude", "u50") == ("ok", "")
+    assert {name: finished.status(name, "u50")[0] for name in BAD} == {name: want for name, (_, want) in BAD.items()}
+    assert all(finished.status(name, "u50")[1] for name in BAD)
+    assert "no luck today" in finished.status("raises", "u50")[1]
+    assert finished.status("random", "u50") == ("ok", "")
 
-    with (project.root / "results" / "metrics.csv").open(newline="") as file:
+    with (finished.root / "results" / "metrics.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["metric"] == "perplexity"]
     found = {row["method"]: (bool(row["value"]), row["status"], bool(row["reason"])) for row in rows}
-    assert found["magnitude"] == (True, "ok", False)
+    assert found["random"] == (True, "ok", False)
     assert found["dense"] == (True, "ok", False)
     for name, (_, status) in BAD.items():
         assert found[name] == (False, status, True)
-    page = (project.root / "reports" / "leaderboard.html").read_text()
+    page = (finished.root / "reports" / "leaderboard.html").read_text()
     assert all(name in page for name in BAD)
-    assert "Nothing to be done" in project.snakemake()
+    assert "Nothing to be done" in finished.snakemake()
 
 
 def test_a_missing_source_fails_its_job_with_one_sentence(project: Project) -> None:
@@ -73,33 +75,33 @@ def statuses(project: Project) -> dict[tuple[str, str], str]:
 
 
 def test_if_jobs_fail_for_good_there_is_a_leaderboard_of_the_rest_and_the_next_run_completes_it(
-    project: Project,
+    finished: Project,
 ) -> None:
-    folder, elsewhere = project.root / "assets" / "speeches.txt", project.root / "elsewhere.txt"
-    registry = (project.root / "models.yaml").read_text()
-    (project.root / "models.yaml").write_text(registry.replace("text: speeches", "text: missing"))
-    data = (project.root / "data.yaml").read_text()
+    folder, elsewhere = finished.root / "assets" / "speeches.txt", finished.root / "elsewhere.txt"
+    registry = (finished.root / "models.yaml").read_text()
+    (finished.root / "models.yaml").write_text(registry.replace("text: speeches", "text: missing"))
+    data = (finished.root / "data.yaml").read_text()
     missing = "texts:\n  missing: {title: M, domain: d, format: lines, source: {kind: local, path: elsewhere.txt}}\n"
-    (project.root / "data.yaml").write_text(data.replace("texts:\n", missing))
-    project.config.update(models=["tiny-llama", "tiny-opt"], methods=["magnitude"])
-    said = project.snakemake(succeeds=False)
+    (finished.root / "data.yaml").write_text(data.replace("texts:\n", missing))
+    finished.config.update(models=["tiny-llama", "tiny-opt"], methods=["magnitude"], targets=["u60"])
+    said = finished.snakemake(succeeds=False)
     assert "4 cells: 2 error, 2 ok" in said
-    assert statuses(project) == {
+    assert statuses(finished) == {
         ("tiny-llama", "dense"): "ok", ("tiny-llama", "magnitude"): "ok",
         ("tiny-opt", "dense"): "error", ("tiny-opt", "magnitude"): "error",
     }  # fmt: skip
-    assert "no record" in (project.root / "reports" / "leaderboard.html").read_text()
-    assert list((project.root / "reports" / "tables").glob("tiny-llama-perplexity-*.tex"))
+    assert "no record" in (finished.root / "reports" / "leaderboard.html").read_text()
+    assert list((finished.root / "reports" / "tables").glob("tiny-llama-perplexity-*.tex"))
 
     # A config without what failed has all it needs: its leaderboard is made, though there is nothing to compute.
-    project.config.update(models=["tiny-llama"])
-    before = project.records()
-    assert "2 cells: 2 ok" in project.snakemake()
-    assert project.records() == before
-    assert set(statuses(project)) == {("tiny-llama", "dense"), ("tiny-llama", "magnitude")}
-    project.config.update(models=["tiny-llama", "tiny-opt"])
+    finished.config.update(models=["tiny-llama"])
+    before = finished.records()
+    assert "2 cells: 2 ok" in finished.snakemake()
+    assert finished.records() == before
+    assert set(statuses(finished)) == {("tiny-llama", "dense"), ("tiny-llama", "magnitude")}
+    finished.config.update(models=["tiny-llama", "tiny-opt"])
 
     elsewhere.write_bytes(folder.read_bytes())
-    assert "4 cells: 4 ok" in project.snakemake()
-    assert {path: digest for path, digest in project.records().items() if path in before} == before
-    assert set(statuses(project).values()) == {"ok"}
+    assert "4 cells: 4 ok" in finished.snakemake()
+    assert {path: digest for path, digest in finished.records().items() if path in before} == before
+    assert set(statuses(finished).values()) == {"ok"}

@@ -11,6 +11,8 @@ from prunebench.results.expected import block_pairs
 from tests.papers.shipped import ROOT, load_shipped
 from tests.workflow.project import Project, job_counts
 
+pytestmark = pytest.mark.slow
+
 LAYOUT = {
     "title": "A small paper",
     "cite": "Nobody, 2020",
@@ -40,9 +42,8 @@ LAYOUT = {
 INTERNALS = {"spectra": [-1], "ecdf_steps": 4, "heads": [1, 7]}
 
 
-@pytest.fixture
-def paper(project: Project) -> Project:
-    """A project with two models and a paper that shows one of them, of `wanda` at u50 only."""
+def add_paper(project: Project) -> None:
+    """Give the project a paper that shows one of its two models, of `wanda` at u50 only."""
     folder = project.root / "papers" / "small"
     folder.mkdir(parents=True)
     (folder / "tables.yaml").write_text(yaml.safe_dump(LAYOUT))
@@ -51,21 +52,22 @@ def paper(project: Project) -> Project:
         protocol["internals"] = INTERNALS
     (project.root / "protocols.yaml").write_text(yaml.safe_dump(protocols))
     project.config |= {"paper": "papers/small", "evaluate": ["internals"], "targets": ["u50", "u60"]}
-    return project
 
 
-def test_only_the_cells_that_are_shown_have_jobs(paper: Project) -> None:
-    paper.config["models"] = ["tiny-llama", "tiny-opt"]
-    counts = job_counts(paper.snakemake("-n", "-q", "rules"))
+def test_only_the_cells_that_are_shown_have_jobs(project: Project) -> None:
+    add_paper(project)
+    project.config["models"] = ["tiny-llama", "tiny-opt"]
+    counts = job_counts(project.snakemake("-n", "-q", "rules"))
     found = {name: count for name, count in counts.items() if name.startswith(("evaluate_", "tokenize_"))}
     # A dense model is always pruned, which takes its tokens; the OPT is not looked into.
     assert found == {"evaluate_internals_u00": 1, "evaluate_internals_u50": 1, "tokenize_calibration": 2}
     assert "prune_u60" not in counts
 
 
-def test_the_figures_are_drawn_from_the_records(paper: Project) -> None:
-    paper.snakemake()
-    folder = paper.root / "reports/papers/small"
+def test_the_figures_are_drawn_from_the_records(finished: Project) -> None:
+    add_paper(finished)
+    finished.snakemake()
+    folder = finished.root / "reports/papers/small"
     with (folder / "spectra.csv").open(newline="") as file:
         points = [(line["series"], line["share"]) for line in csv.DictReader(file)]
     assert points == [(name, f"{step / 4}") for name in ("dense", "50%") for step in range(5)]
@@ -74,7 +76,7 @@ def test_the_figures_are_drawn_from_the_records(paper: Project) -> None:
     assert pairs == [("A", str(a), str(b)) for a in range(4) for b in range(a + 1, 4)]  # there is no block 7
     for name in ("spectra", "heads"):
         assert (folder / f"{name}.pdf").stat().st_size > 1000
-    assert "Nothing to be done" in paper.snakemake()
+    assert "Nothing to be done" in finished.snakemake()
 
 
 def test_a_run_that_does_not_ask_for_them_has_no_such_jobs_and_rows(finished: Project) -> None:

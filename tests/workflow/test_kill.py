@@ -9,32 +9,23 @@ import pytest
 
 from prunebench.layout import METRICS
 from tests.waiting import wait_until
-from tests.workflow.project import Project, environment
+from tests.workflow.conftest import copy_of
+from tests.workflow.project import Project, environment, waiting_method
 from tests.workflow.test_damage import numbers
 
 pytestmark = pytest.mark.slow
 
-SLOW = """
-METHOD = {"title": "Slow", "family": "test", "patterns": ["unstructured"], "group": "row"}
-
-
-def score(weight, inputs, layer, target):
-    import os, time
-    if "layers.0.self_attn.q_proj" in layer.name:
-        with open("calls", "a") as file:
-            file.write(target.token + " ")
-        while target.token > "u20" and not os.path.exists("go"):
-            time.sleep(0.05)
-    return weight.abs()
-"""
+# Each target above u20 until there is `go`.
+UNTIL_GO = "while target.token > 'u20' and not os.path.exists('go'): time.sleep(0.05)"
 TARGETS = ["u10", "u20", "u30", "u40", "u50"]
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(("begin", "how"), [("project", signal.SIGKILL), ("finished", signal.SIGTERM)])
 def test_after_a_kill_the_bare_command_loses_at_most_the_cell_in_progress(
-    project: Project, how: signal.Signals
+    begin: str, how: signal.Signals, request: pytest.FixtureRequest
 ) -> None:
-    project.method("slow", SLOW)
+    project: Project = request.getfixturevalue(begin)
+    project.method("slow", waiting_method(UNTIL_GO))
     project.config.update(methods=["slow"], targets=TARGETS)
     sweep = project.root / "results" / "pruned" / "tiny" / "tiny-llama" / "slow" / "seed0"
     with (project.root / "first.log").open("w") as log:
@@ -42,7 +33,7 @@ def test_after_a_kill_the_bare_command_loses_at_most_the_cell_in_progress(
             project.command(), cwd=project.root, env=environment(), stdout=log, stderr=log, start_new_session=True
         )
     try:
-        wait_until(lambda: (project.root / "calls").exists() and "u30" in (project.root / "calls").read_text(), "u30")
+        wait_until(lambda: "u30" in project.calls(), "u30 is begun")
         said = project.snakemake(succeeds=False)
         who = f"process {run.pid} on {os.uname().nodename}"
         assert f"another run ({who}) is working in this directory; wait for it to end" in said
@@ -57,28 +48,26 @@ def test_after_a_kill_the_bare_command_loses_at_most_the_cell_in_progress(
     project.snakemake()
     assert {path: digest for path, digest in project.records().items() if path in before} == before
     assert {path.stem for path in sweep.glob("*.json")} == set(TARGETS)
-    calls = (project.root / "calls").read_text().split()
-    assert sorted(calls) == sorted([*TARGETS, "u30"])
+    assert sorted(project.calls()) == sorted([*TARGETS, "u30"])
 
 
 def test_when_snakemake_alone_is_killed_its_job_goes_on_and_nothing_is_computed_twice(
-    project: Project, tmp_path: Path
+    finished: Project, tmp_path: Path
 ) -> None:
-    undisturbed = Project(tmp_path / "undisturbed")
-    for each in (project, undisturbed):
-        each.method("slow", SLOW.replace("while", "time.sleep(2)\n        while"))
+    undisturbed = copy_of(finished.root, tmp_path / "undisturbed")
+    for each, wait in ((finished, "time.sleep(2)"), (undisturbed, "pass")):
+        each.method("slow", waiting_method(wait))
         each.config.update(methods=["slow"], targets=TARGETS)
-        (each.root / "go").touch()
-    sweep = project.root / "results" / "pruned" / "tiny" / "tiny-llama" / "slow" / "seed0"
-    with (project.root / "first.log").open("w") as log:
-        run = subprocess.Popen(project.command(METRICS), cwd=project.root, env=environment(), stdout=log, stderr=log)
+    sweep = finished.root / "results" / "pruned" / "tiny" / "tiny-llama" / "slow" / "seed0"
+    with (finished.root / "first.log").open("w") as log:
+        run = subprocess.Popen(finished.command(METRICS), cwd=finished.root, env=environment(), stdout=log, stderr=log)
     try:
         wait_until((sweep / "u10.json").exists, "u10 is pruned")
     finally:
         run.kill()
         run.wait()
-    project.collect()
-    assert (project.root / "calls").read_text().split() == TARGETS
+    finished.collect()
+    assert finished.calls() == TARGETS
     undisturbed.collect()
-    tables = [numbers((each.root / METRICS).read_bytes()) for each in (project, undisturbed)]
+    tables = [numbers((each.root / METRICS).read_bytes()) for each in (finished, undisturbed)]
     assert tables[0] == tables[1]

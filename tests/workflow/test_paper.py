@@ -2,9 +2,12 @@
 
 import csv
 
+import pytest
 import yaml
 
 from tests.workflow.project import Project, job_counts
+
+pytestmark = pytest.mark.slow
 
 LAYOUT = {
     "title": "A small paper",

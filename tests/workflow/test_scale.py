@@ -18,6 +18,8 @@ from prunebench.results.gather import described_methods, measured_pairs
 from prunebench.results.stale import stale_as_errors
 from prunebench.sweeps import keys
 
+pytestmark = pytest.mark.slow
+
 # Times as much as the cells are more: what n times the cells may take. Quadratic work takes n times n.
 EXCESS = 1.5
 
