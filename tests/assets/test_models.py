@@ -30,9 +30,11 @@ def local(path: Path, **settings) -> ModelSpec:
 def test_a_local_checkpoint_is_linked_and_described(tmp_path):
     small_checkpoint(tmp_path / "mine")
     (tmp_path / "mine/train.py").write_text("not part of a checkpoint")
+    (tmp_path / "mine/asset.json").write_text("the manifest of the run that made it")
     manifest = materialise_model("m", local(tmp_path / "mine"), tmp_path / "m")
     assert (tmp_path / "m/model.safetensors").resolve() == tmp_path / "mine/model.safetensors"
     assert not (tmp_path / "m/train.py").exists()
+    assert (tmp_path / "mine/asset.json").read_text() == "the manifest of the run that made it"
     assert read_manifest(tmp_path / "m") == manifest
     model = tiny_model("llama")
     assert manifest["parameters"] == model.num_parameters()
