@@ -23,8 +23,9 @@ def board(source: Source, shown: Iterable[Panel]) -> Json:
     `metrics` has one entry per (metric, dataset), `overlaps` a sentence per model and metric whose domain the
     model saw before, `flattered` the methods that it is about where it is not about all; `pages` the methods
     that have a page; `cells` one per cell of the grid. A cell's `values` has by metric
-    `[value, low, high, items, rank, best, worst]`, its `failures` `[status, reason]` where there is no value or
-    the value failed; its `status` is the worst of its rows.
+    `[value, low, high, items, rank, best, worst]`, its `failures` `[status, reason]` where there is no value or the
+    value failed; its `status` is the worst of its rows. Its `costs` have one number by metric and dataset, its `spans`
+    the interval `[low, high]` of those that have one.
     """
     panels = list(shown)
     datasets: dict[str, set[str]] = {}
@@ -44,7 +45,7 @@ def board(source: Source, shown: Iterable[Panel]) -> Json:
         "methods": {name: source.title("methods", name) for name in source.ordered("methods", _all(cells, "method"))},
         "pages": sorted({entry["name"] for entry in described} & _all(cells, "method")),
         "targets": {
-            token: {"label": target.label, "pattern": target.pattern}
+            token: {"label": target.label, "pattern": target.pattern, "sparsity": target.sparsity}
             for token, target in ((token, Target.parse(token)) for token in targets)
         },
         "metrics": {f"{metric}/{dataset}": _metric(source, metric, dataset) for metric, dataset in metrics},
@@ -100,7 +101,7 @@ def _cells(source: Source) -> list[Json]:
             cell = cells[key] = {
                 "protocol": row.protocol, "model": row.model, "method": row.method, "family": row.family,
                 "origin": row.origin, "target": row.target, "seed": int(row.seed), "status": "ok", "reason": "",
-                "note": "", "values": {}, "failures": {}, "costs": {}, "texts": [],
+                "note": "", "values": {}, "failures": {}, "costs": {}, "spans": {}, "texts": [],
             }  # fmt: skip
         _add(cell, row)
     return list(cells.values())
@@ -127,6 +128,8 @@ def _add(cell: Json, row: Any) -> None:
             cell["texts"].append([row.dataset, row.value])
     elif row.number == row.number:
         cell["costs"][name.rstrip("/")] = _short(row.number)
+        if row.low == row.low:
+            cell["spans"][name.rstrip("/")] = [_short(row.low), _short(row.high)]
         if row.metric == "sparsity":
             cell["note"] = row.reason if row.status == "ok" else ""
 

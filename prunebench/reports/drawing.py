@@ -22,7 +22,7 @@ from prunebench.reports.panels import DENSE_METHOD, RANDOM_METHOD, Entry, Panel
 from prunebench.reports.source import Source
 from prunebench.targets import Target
 
-# Okabe & Ito's palette for all kinds of colour vision, darkest first; grey is chance, the dense model is ink.
+# Okabe & Ito's palette for all kinds of colour vision, darkest first; grey is chance, the dense model is black.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 GREY = "#8A8A8A"
 DASHES = ("-", "--", "-.", ":")
@@ -69,7 +69,7 @@ def method_looks(shown: Iterable[Panel]) -> dict[str, Look]:
     return looks
 
 
-def draw(source: Source, panel: Panel, looks: Mapping[str, Look], ink: str = "black") -> Figure:
+def draw(source: Source, panel: Panel, looks: Mapping[str, Look]) -> Figure:
     """The panel with one set of axes per pattern, sharing the perplexity axis; to be called under `STYLE`.
 
     Of more methods than can be told apart the leading ones and random pruning are drawn, and the figure says so.
@@ -83,7 +83,7 @@ def draw(source: Source, panel: Panel, looks: Mapping[str, Look], ink: str = "bl
     axes = figure.subplots(1, len(patterns), sharey=True, squeeze=False, width_ratios=widths)[0]
     for ax, curve, (pattern, tokens) in zip(axes, curves, patterns, strict=True):
         (_curves if curve else _points)(ax, panel, tokens, looks)
-        ax.axhline(_mean(_finished(panel.dense), "number"), color=ink, linewidth=1, label=DENSE_METHOD)
+        ax.axhline(_mean(_finished(panel.dense), "number"), color="black", linewidth=1, label=DENSE_METHOD)
         ax.set_xlabel(_HEADINGS[pattern])
     _perplexity_axis(axes[0], panel)
     handles = {handle.get_label(): handle for ax in reversed(axes) for handle in ax.get_legend_handles_labels()[0]}

@@ -1,7 +1,7 @@
-"""Figures of perplexity against sparsity, one per model and text: PDF, SVG and PNG files, and for the page."""
+"""Figures as files: PDF, SVG and PNG of perplexity against sparsity, one per model and text; and as parts of pages."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -11,9 +11,9 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from prunebench.files import replacing
-from prunebench.reports.drawing import GREY, STYLE, Look, draw, method_looks
+from prunebench.reports.drawing import GREY, STYLE, draw, method_looks
 from prunebench.reports.names import remove_stale
-from prunebench.reports.panels import Panel, panels
+from prunebench.reports.panels import panels
 from prunebench.reports.source import Source
 from prunebench.results.expected import PERPLEXITY
 
@@ -49,11 +49,6 @@ def save_figure(drawn: Callable[[], Figure], folder: Path, name: str) -> None:
         for suffix, metadata in _METADATA.items():
             with replacing(folder / f"{name}.{suffix}") as temporary:
                 figure.savefig(temporary, format=suffix, metadata=metadata)
-
-
-def inline_svg(source: Source, panel: Panel, looks: Mapping[str, Look]) -> str:
-    """The figure as an `<svg>` element for a page."""
-    return svg_element(lambda ink: draw(source, panel, looks, ink=ink), panel.name)
 
 
 def svg_element(drawn: Callable[[str], Figure], name: str) -> str:

@@ -5,18 +5,14 @@ The table is plain HTML and a small script of our own rather than a table librar
 need the most code to be talked into, and the page stays small enough to read and to mail.
 """
 
-import base64
-import hashlib
-
 from markupsafe import Markup
 
 import prunebench
 from prunebench.reports.board import board, failures
 from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS
-from prunebench.reports.drawing import method_looks
-from prunebench.reports.figures import inline_svg
 from prunebench.reports.packing import packed
 from prunebench.reports.panels import panels
+from prunebench.reports.plots import plot_data, plotly, script_hash
 from prunebench.reports.source import Source
 from prunebench.reports.templating import asset, environment
 from prunebench.results.expected import PERPLEXITY
@@ -26,7 +22,8 @@ from prunebench.results.ranking import ALPHA
 # By concept, each using only what is before it when the page opens.
 _SCRIPTS = (
     "state.js", "elements.js", "numbers.js", "rows.js", "columns.js", "picker.js", "details.js", "table.js", "cards.js",
-    "example.js", "download.js", "page.js",
+    "example.js", "download.js",
+    "plot_data.js", "plot_axes.js", "plot_curves.js", "plot_ranks.js", "plot_tradeoff.js", "plots.js", "page.js",
 )  # fmt: skip
 _REASONS = 50  # so many are listed: messages with numbers in them are different in each cell
 
@@ -34,24 +31,19 @@ _REASONS = 50  # so many are listed: messages with numbers in them are different
 def leaderboard(source: Source) -> str:
     """The page as text. The same results always make the same page."""
     shown = list(panels(source))
-    drawn = [panel for panel in shown if panel.metric == PERPLEXITY]
-    datasets = {panel.dataset for panel in drawn}
-    looks = method_looks(drawn)
     data = board(source, shown)
     cells = data["cells"]
+    library = plotly()
     scripts = {"theme": asset("theme.js"), "page": "".join(map(asset, _SCRIPTS))}
     return environment().get_template("leaderboard.html.j2").render(
-        data={**data, "cells": packed(cells)},
+        data={**data, "cells": packed(cells), "plots": plot_data(shown)},
         cells=len(cells),
-        style=Markup(asset("page.css")),
+        style=Markup(asset("page.css") + asset("plots.css")),
         scripts={name: Markup(script) for name, script in scripts.items()},
         # Nothing but these very scripts may run and nothing may be loaded, whatever a title or a text contains.
-        script_source=" ".join(f"'sha256-{_sha256(script)}'" for script in scripts.values()),
-        figures=[
-            {"model": panel.model, "title": source.title("datasets", panel.dataset),
-             "overlap": source.overlap(panel.model, panel.dataset), "svg": Markup(inline_svg(source, panel, looks))}
-            for panel in sorted(drawn, key=lambda panel: source.ordered("datasets", datasets).index(panel.dataset))
-        ],
+        script_source=" ".join(f"'{source}'" for source in (*map(script_hash, scripts.values()), library.hash)),
+        plotly={"text": Markup(library.text), "version": library.version},
+        figures=[panel.name for panel in shown if panel.metric == PERPLEXITY],
         protocols=sorted(source.metrics["protocol"].unique()),
         statuses=[(name, STATUS_WORDS[name], STATUS_MEANINGS[name], sum(cell["status"] == name for cell in cells))
                   for name in STATUS_WORDS],
@@ -63,8 +55,3 @@ def leaderboard(source: Source) -> str:
         alpha=ALPHA,
         confidence=CONFIDENCE,
     )  # fmt: skip
-
-
-def _sha256(script: str) -> str:
-    """As a content security policy writes it."""
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

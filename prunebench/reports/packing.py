@@ -16,25 +16,31 @@ def packed(cells: Sequence[Json]) -> Json:
         `seed` and `texts`: one entry per cell;
         `values`: by metric seven columns of one entry per cell, all null where the cell has none;
         `failures`: by metric the different failures, and by the number of a cell the number of its own;
-        `costs`: by name one column, null where the cell has none.
+        `costs`: by name one column, null where the cell has none;
+        `spans`: by name of a cost two columns, null where the cell has none.
     """
-    metrics, failed, costs = (_names(cell[field] for cell in cells) for field in ("values", "failures", "costs"))
-    nothing = [None] * 7
+    metrics, failed, costs, spans = (
+        _names(cell[field] for cell in cells) for field in ("values", "failures", "costs", "spans")
+    )
     return {
         "words": {field: _counted([cell[field] for cell in cells]) for field in _WORDS},
         "seed": [cell["seed"] for cell in cells],
         "texts": [cell["texts"] for cell in cells],
-        "values": {
-            name: list(zip(*(cell["values"].get(name, nothing) for cell in cells), strict=True)) for name in metrics
-        },
+        "values": {name: _columns([cell["values"].get(name) for cell in cells], 7) for name in metrics},
         "failures": {name: _failures(name, cells) for name in failed},
         "costs": {name: [cell["costs"].get(name) for cell in cells] for name in costs},
+        "spans": {name: _columns([cell["spans"].get(name) for cell in cells], 2) for name in spans},
     }
 
 
 def _names(mappings: Iterable[Json]) -> list[str]:
     """Their keys, each once."""
     return list(dict.fromkeys(name for mapping in mappings for name in mapping))
+
+
+def _columns(rows: Iterable[Sequence[Any] | None], width: int) -> list[tuple[Any, ...]]:
+    """Rows of so many entries as columns, null where there is no row."""
+    return list(zip(*(row or [None] * width for row in rows), strict=True))
 
 
 def _counted(values: Sequence[Any]) -> tuple[list[Any], list[int]]:

@@ -79,15 +79,13 @@ class Panel:
         """The entries of all methods at one target."""
         return [entry for (_, at), entries in self.entries.items() if at == target for entry in entries]
 
-    def leading(self, count: int) -> "Panel":
-        """The panel with random pruning and so many other methods: those of the best mean place over all targets.
+    def placed(self) -> list[str]:
+        """All pruned methods but random pruning, those of the best mean place over all targets first.
 
         At a target they are placed by their mean over the seeds. Places are shares of the methods tried there, and
         whoever failed at a seed or was not tried is last: few targets, or easy ones, are no advantage.
         """
         ranked = [method for method in self.methods if method != RANDOM_METHOD]
-        if len(ranked) <= count:
-            return self
         sign = 1 if self.how.lower_is_better else -1
         places: dict[str, float] = dict.fromkeys(ranked, 0.0)
         for target in self.targets:
@@ -100,7 +98,13 @@ class Panel:
             order = {method: place for place, method in enumerate(sorted(means, key=means.__getitem__))}
             for method in ranked:
                 places[method] += order[method] / len(tried) if method in order else 1
-        best = sorted(ranked, key=places.__getitem__)[:count]
+        return sorted(ranked, key=places.__getitem__)
+
+    def leading(self, count: int) -> "Panel":
+        """The panel with random pruning and so many other methods: the first ones of `placed`."""
+        if len([method for method in self.methods if method != RANDOM_METHOD]) <= count:
+            return self
+        best = self.placed()[:count]
         kept = [method for method in self.methods if method == RANDOM_METHOD or method in best]
         shown = {key: found for key, found in self.entries.items() if key[0] in (DENSE_METHOD, *kept)}
         return replace(self, entries=shown, methods=kept)

@@ -6,7 +6,6 @@ function draw() {
   drawPicker();
   drawExample();
   drawControls();
-  for (const figure of document.querySelectorAll("figure[data-model]")) figure.hidden = figure.dataset.model !== state.model;
   document.dispatchEvent(new Event("viewchange")); // for whatever else on the page shows the same view
 }
 
@@ -17,6 +16,8 @@ const titles = {
   target: name => name === ALL ? "all" : data.targets[name].label,
   origin: name => name === "" ? "all" : data.origins[name] ?? name,
   status: name => name === "" ? "all" : data.statuses[name].word,
+  speedup: name => MEASURES[name].label,
+  room: name => MEASURES[name].label,
 };
 
 function drawControls() {
@@ -68,5 +69,6 @@ if (Object.keys(start).length) {
   for (const [event, starts] of [["beforeprint", true], ["afterprint", false]]) addEventListener(event, () => { printing = starts; drawTable(); });
   addEventListener("hashchange", follow);
   find("board").hidden = false;
+  watchPlots();
   follow();
 }

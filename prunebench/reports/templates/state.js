@@ -23,6 +23,8 @@ const options = {
   pattern: ["", ...new Set(Object.values(data.targets).map(target => target.pattern))],
   status: ["", ...Object.keys(data.statuses)],
   size: SIZES,
+  speedup: ["prefill_speedup", "decode_speedup"],
+  room: ["nonzero", "stored"],
 };
 const FILTERS = {query: "", family: "", origin: "", pattern: "", status: ""};
 
@@ -59,7 +61,7 @@ function settled(view) {
 // `columns` empty: those that the screen has room for. `reversed`: other than best first, or from the first on.
 const start = data.cells.length && options.metric.length ? settled({
   protocol: options.protocol[0], model: "", metric: "", target: "", ...FILTERS, sort: "value", reversed: "", columns: "",
-  page: "1", size: SIZES[0],
+  page: "1", size: SIZES[0], speedup: options.speedup[0], room: options.room[0],
 }) : {};
 const state = {...start};
 const opened = new Set();
@@ -82,7 +84,7 @@ function writeAddress(how) {
 }
 
 // The cells come as columns, as `packed` in packing.py made them.
-function unpacked({words, seed, texts, values, failures, costs}) {
+function unpacked({words, seed, texts, values, failures, costs, spans}) {
   const one = (columns, pick) => Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, pick(column)])
     .filter(([, value]) => value !== null && value !== undefined));
   return seed.map((_, i) => ({
@@ -90,5 +92,6 @@ function unpacked({words, seed, texts, values, failures, costs}) {
     values: one(values, columns => columns.some(column => column[i] !== null) ? columns.map(column => column[i]) : null),
     failures: one(failures, ([different, numbers]) => different[numbers[i]]),
     costs: one(costs, column => column[i]),
+    spans: one(spans, ends => ends[0][i] === null ? null : ends.map(column => column[i])),
   }));
 }

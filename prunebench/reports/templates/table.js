@@ -120,3 +120,13 @@ function turnTo(page) {
   choose({page: String(page)});
   find("caption").scrollIntoView({block: "nearest"});
 }
+
+// Brings the row of a cell before the eyes, opened.
+function showRow(name) {
+  const cell = data.cells.find(candidate => keyOf(candidate) === name);
+  opened.add(name);
+  if (!isDense(cell) && state.target !== ALL && state.target !== cell.target) choose({target: cell.target});
+  const place = isDense(cell) ? 0 : ordered(candidates()).findIndex(entry => entry.cell === cell);
+  choose({page: String(1 + Math.floor(place / Number(state.size)))});
+  focusToggle(name);
+}
