@@ -5,7 +5,7 @@ import pytest
 
 from prunebench.reports.build import build_figures
 from prunebench.reports.drawing import PALETTE, draw, method_looks
-from prunebench.reports.figures import inline_svg
+from prunebench.reports.figures import svg_element
 from prunebench.reports.panels import Entry, Panel, panels
 from prunebench.reports.source import Source
 from tests.reports.conftest import save_run
@@ -102,6 +102,10 @@ def test_a_model_whose_every_cell_failed_still_has_its_figure(tmp_path):
         path.unlink()
     names = build_figures(*save_run(run), tmp_path)
     assert (tmp_path / f"{names[0]}.png").stat().st_size > 1000
+
+
+def inline_svg(source, panel, looks):
+    return svg_element(lambda _: draw(source, panel, looks), panel.name)
 
 
 def test_the_inline_svg_is_wellformed_has_unique_ids_and_takes_the_pages_colour(source, drawn):
