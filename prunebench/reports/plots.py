@@ -60,9 +60,7 @@ def plot_data(shown: Iterable[Panel]) -> dict[str, Any]:
     methods = list(looks)
     numbers = {method: number for number, method in enumerate(methods)}
     return {
-        "looks": {
-            method: (look.color, _SYMBOLS[look.marker], _DASHES[look.dashes]) for method, look in looks.items()
-        },
+        "looks": {method: (look.color, _SYMBOLS[look.marker], _DASHES[look.dashes]) for method, look in looks.items()},
         "methods": methods,
         "order": {
             f"{panel.protocol}/{panel.model}/{panel.metric}/{panel.dataset}": [numbers[m] for m in panel.placed()]

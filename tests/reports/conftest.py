@@ -1,5 +1,7 @@
 import shutil
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from prunebench.reports.build import build_leaderboard
@@ -30,6 +32,33 @@ def run_files(tmp_path_factory):
 def address(run_files, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "leaderboard.html"
     build_leaderboard(*run_files, path)
+    return path.as_uri()
+
+
+@pytest.fixture(scope="session")
+def timed(tmp_path_factory):
+    """`metrics.csv` and `provenance.json` of a run whose speed was measured, with structured targets."""
+    folder = tmp_path_factory.mktemp("timed")
+    run = make_run(folder, models=("smollm2-135m",), targets=("u50", "u60", "n2m4", "s20", "s30"))
+    frame = run.collect()
+    rows = frame[(frame["metric"] == "sparsity") & (frame["status"] == "ok") & (frame["target"] != "u00")]
+    rng = np.random.default_rng(0)
+    speeds = rng.uniform(0.8, 2, len(rows)).round(2)  # rounded: some are equal
+    added = [
+        rows.assign(metric=metric, value=speeds * times, ci_low=speeds * times - 0.1, ci_high=speeds * times + 0.2, n=7)
+        for metric, times in (("prefill_speedup", 1), ("decode_speedup", 2))
+    ]
+    smaller = rows[rows["pattern"] == "structured"]
+    left = smaller.assign(metric="parameters", value=[float(int(1e8 * (1 - share))) for share in smaller["sparsity"]])
+    whole = frame[(frame["metric"] == "sparsity") & (frame["target"] == "u00")].assign(metric="parameters", value=1e8)
+    return save_run(run, pd.concat([frame, *added, left, whole]))
+
+
+@pytest.fixture(scope="session")
+def measured(timed, tmp_path_factory):
+    """The address of its page."""
+    path = tmp_path_factory.mktemp("page") / "leaderboard.html"
+    build_leaderboard(*timed, path)
     return path.as_uri()
 
 
@@ -65,8 +94,9 @@ def visit(browser):
     yield opened
     context.close()
     assert complaints == []
-    assert {url.partition("#")[0] for url in requests if not url.startswith("data:")} <= visited
-    assert all(url.startswith(("file:", "data:")) for url in requests)
+    own = ("data:", "blob:null/")  # what a page makes itself
+    assert {url.partition("#")[0] for url in requests if not url.startswith(own)} <= visited
+    assert all(url.startswith(("file:", *own)) for url in requests)
 
 
 def column(tab, key):

@@ -16,6 +16,8 @@ const titles = {
   target: name => name === ALL ? "all" : data.targets[name].label,
   origin: name => name === "" ? "all" : data.origins[name] ?? name,
   status: name => name === "" ? "all" : data.statuses[name].word,
+  speedup: name => MEASURES[name].label,
+  room: name => MEASURES[name].label,
 };
 
 function drawControls() {

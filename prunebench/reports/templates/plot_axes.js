@@ -1,4 +1,4 @@
-// ---- axes, points and lines as all plots have them ---------------------------------------------------------
+// Axes, points and lines as all plots have them.
 
 const shade = (color, share) => color + Math.round(255 * share).toString(16).padStart(2, "0");
 
@@ -46,7 +46,7 @@ function arrows(points, end, x, method, more) {
   const above = end === null ? [] : points.filter(point => point.value > end);
   return above.length ? [{
     type: "scatter", mode: "markers", x: above.map(x), y: above.map(() => scaled(end) * 0.93), legendgroup: method, showlegend: false,
-    marker: {color: look(method).color, symbol: "arrow-up", size: 11}, ...withTexts(above, above.map(point => told(point, "above the end of the axis"))), ...more,
+    marker: {color: look(method).color, symbol: "arrow-up", size: 11}, ...withTexts(above, above.map(point => hoverText(point, "above the end of the axis"))), ...more,
   }] : [];
 }
 

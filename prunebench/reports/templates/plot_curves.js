@@ -1,4 +1,4 @@
-// ---- a metric against sparsity: one curve per method, N:M and structured targets beside them ------------------
+// A metric against sparsity: one curve per method, N:M and structured targets beside them.
 
 const HEADINGS = {unstructured: "unstructured sparsity", "n:m": "N:M", structured: "structured"};
 
@@ -34,14 +34,14 @@ function curvesPlot(colors) {
       if (curve) traces.unshift(...bands(own, x, method, common));
       traces.push({
         ...common, showlegend: !named.has(method), mode: curve ? "lines+markers" : "markers", x: own.map(x), y: own.map(point => scaled(point.value)),
-        marker: markerOf(method, colors), line: {color: look(method).color, dash: look(method).dash, width: 1.7}, ...withTexts(own, own.map(point => told(point))),
+        marker: markerOf(method, colors), line: {color: look(method).color, dash: look(method).dash, width: 1.7}, ...withTexts(own, own.map(point => hoverText(point))),
         ...(curve ? {} : {error_y: {...whiskers(own, point => scaled(point.value), point => scaled(point.low), point => scaled(point.high)), color: look(method).color}}),
       }, ...arrows(own, end, x, method, {xaxis}));
       named.add(method);
     });
     if (dense) traces.push({
       type: "scatter", mode: "lines", xaxis, yaxis: "y", x: ends, y: ends.map(() => scaled(dense.value)), line: {color: colors.ink, width: 1.5},
-      legendgroup: "dense", name: clipped(dense.title), showlegend: !named.has("dense"), ...withTexts([dense, dense], [told(dense), told(dense)]),
+      legendgroup: "dense", name: clipped(dense.title), showlegend: !named.has("dense"), ...withTexts([dense, dense], [hoverText(dense), hoverText(dense)]),
     });
     named.add("dense");
   });

@@ -1,4 +1,4 @@
-// ---- what is plotted: the table's rows as points, and which of them ----------------------------------------
+// What is plotted: the table's rows as points, and which of them.
 
 const DRAWN = 12; // so many methods, beside the grey of chance, can be told apart
 const CEILING = 100; // times the dense perplexity: where a model is of no use any more the axis ends
@@ -53,7 +53,7 @@ function leading(all) {
 }
 
 // What pops up at a point.
-function told(point, ...more) {
+function hoverText(point, ...more) {
   const metric = data.metrics[state.metric];
   const {found} = point;
   const [{score}] = found;

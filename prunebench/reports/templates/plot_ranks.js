@@ -1,4 +1,4 @@
-// ---- the ranking at one target: rank and value, both with their range ----------------------------------------
+// The ranking at one target: rank and value, both with their range.
 
 const RANKED = 40; // so many rows, from the best down
 
@@ -20,15 +20,15 @@ function ranksPlot(colors) {
   };
   const common = {type: "scatter", mode: "markers", showlegend: false};
   const traces = [
-    {...common, name: "rank", x: ranked.map(row => row.rank), y: ranked.map(row => line.get(row)), marker: looks(ranked), ...withTexts(ranked, ranked.map(row => told(row))),
+    {...common, name: "rank", x: ranked.map(row => row.rank), y: ranked.map(row => line.get(row)), marker: looks(ranked), ...withTexts(ranked, ranked.map(row => hoverText(row))),
       error_x: {...whiskers(ranked, row => row.rank, row => row.best ?? row.rank, row => row.worst ?? row.rank), color: colors.quiet}},
     {...common, name: "failed", mode: "markers+text", x: failed.map(() => last + 1), y: failed.map(row => line.get(row)), cliponaxis: false,
       marker: {symbol: "circle-x-open", size: 10, color: colors.quiet, line: {width: 1.5, color: colors.quiet}}, texttemplate: failed.map(row => literal(data.statuses[row.status].word)),
-      textposition: "middle left", ...withTexts(failed, failed.map(row => told(row)))},
+      textposition: "middle left", ...withTexts(failed, failed.map(row => hoverText(row)))},
     ...(narrow.matches ? [] : [{...common, name: "value", xaxis: "x2", x: valued.map(row => scaled(row.value)), y: valued.map(row => line.get(row)), marker: looks(valued),
-      ...withTexts(valued, valued.map(row => told(row))),
+      ...withTexts(valued, valued.map(row => hoverText(row))),
       error_x: {...whiskers(valued, row => scaled(row.value), row => scaled(row.low ?? row.value), row => scaled(row.high ?? row.value)), color: colors.quiet}},
-    {...common, name: "above", xaxis: "x2", x: above.map(() => scaled(end) * 0.96), y: above.map(row => line.get(row)), ...withTexts(above, above.map(row => told(row, "above the end of the axis"))),
+    {...common, name: "above", xaxis: "x2", x: above.map(() => scaled(end) * 0.96), y: above.map(row => line.get(row)), ...withTexts(above, above.map(row => hoverText(row, "above the end of the axis"))),
       marker: {...looks(above), symbol: "triangle-right"}}]),
   ];
   return {

@@ -1,20 +1,20 @@
-// ---- quality against what it costs: measured speed, or size; with the points that no other one beats -----------
+// Quality against what it costs, measured speed or size, with the points that no other one beats.
 
 const GREY = 400; // so many points are drawn of methods that have no look of their own
 
 const over = (found, cost) => mean(found.map(({cell}) => cell.costs[cost] ?? null));
-const speedup = (name, what) => ({
-  title: `speed-up in ${what}`, lower: false, dense: 1, suffix: "×", digits: 2, x: ({found}) => over(found, name),
+const speedup = (name, label) => ({
+  label, title: `speed-up in ${label}`, lower: false, dense: 1, suffix: "×", digits: 2, x: ({found}) => over(found, name),
   ends: ({found}) => [0, 1].map(end => mean(found.map(({cell}) => cell.spans[name]?.[end] ?? null))),
 });
 const MEASURES = {
-  prefill_speedup: speedup("prefill_speedup", "reading the prompt"), decode_speedup: speedup("decode_speedup", "writing"),
+  prefill_speedup: speedup("prefill_speedup", "reading a prompt"), decode_speedup: speedup("decode_speedup", "writing"),
   nonzero: {
-    title: "weights that are not zero", lower: true, dense: 100, suffix: "%", digits: 1,
+    label: "weights that are not zero", title: "weights that are not zero", lower: true, dense: 100, suffix: "%", digits: 1,
     x: ({found}) => { const gone = over(found, "sparsity"); return gone === null ? null : 100 * (1 - gone); },
   },
   stored: {
-    title: "parameters stored", lower: true, dense: 100, suffix: "%", digits: 1,
+    label: "parameters stored", title: "parameters stored", lower: true, dense: 100, suffix: "%", digits: 1,
     // Only models whose shapes changed have their parameters counted: a zero is stored like any other weight.
     x: ({found, target}) => {
       const [left, whole] = [over(found, "parameters"), over(denseRows(), "parameters")];
@@ -63,7 +63,7 @@ function tradeoffPlot(colors, name, against, remark) {
 
 const plotted = (own, measure) => ({
   type: "scatter", mode: "markers", x: own.map(point => point.x), y: own.map(point => point.y),
-  ...withTexts(own, own.map(point => told(point, `<b>${point.x.toFixed(measure.digits)}${measure.suffix}</b> ${measure.title}`))),
+  ...withTexts(own, own.map(point => hoverText(point, `<b>${point.x.toFixed(measure.digits)}${measure.suffix}</b> ${measure.title}`))),
 });
 
 const isChosen = point => state.target === ALL || point.target === state.target;
@@ -93,17 +93,16 @@ const frontRings = (unbeaten, colors) => ({
   marker: {symbol: "circle-open", size: 17, color: colors.accent, line: {width: 1.5}},
 });
 
-const UNMEASURED = "This run measured no speed. Put speed into evaluate in config/config.yaml and run snakemake again: what is pruned stays.";
+const UNMEASURED = "This run measured no speed. Put speed into evaluate in the config, as evaluate: [perplexity, speed], and run snakemake again; nothing is pruned anew.";
 
 function speedPlot(colors) {
-  const known = data.cells.some(cell => cell.model === state.model && cell.costs[find("speedup").value] !== undefined);
+  const known = cellsInView().some(cell => cell.costs[state.speedup] !== undefined);
   find("speedup").closest("label").hidden = !known;
-  return tradeoffPlot(colors, find("speedup").value, "measured speed", known ? "One sequence at a time, each beside the dense model on the same machine." : UNMEASURED);
+  return tradeoffPlot(colors, state.speedup, "measured speed", known ? "One sequence at a time, beside the dense model on the same machine; whiskers are 95% intervals of the median." : UNMEASURED);
 }
 
 function sizePlot(colors) {
-  const name = find("room").value;
-  return tradeoffPlot(colors, name, "size", name === "stored"
+  return tradeoffPlot(colors, state.room, "size", state.room === "stored"
     ? "Share of the dense model's parameters. A zero in a dense tensor is stored like any other weight, so masks alone make no file smaller." : "Share of the weights in decoder blocks, as the benchmark counts them. Zeros save room only in a sparse format.");
 }
 

@@ -1,4 +1,4 @@
-// ---- the plots: when they are drawn, in which colours, and what a click does ---------------------------------
+// The plots: when they are drawn, in which colours, and what a click does.
 
 const narrow = matchMedia("(max-width: 42rem)");
 const touched = matchMedia("(pointer: coarse)");
@@ -24,17 +24,20 @@ function drawPlot(id) {
   figure.querySelector(".about").textContent = about();
   figure.querySelector(".note").textContent = note;
   box.hidden = !traces.length;
-  if (!traces.length) return;
+  if (!traces.length) {
+    Plotly.purge(box); // what is hidden cannot follow the size of the window
+    return;
+  }
   box.style.height = `${layout.height}px`;
   Plotly.react(box, traces, {
     font: {family: getComputedStyle(document.body).fontFamily, size: 13, color: colors.ink}, paper_bgcolor: colors.paper,
     plot_bgcolor: colors.paper, hoverlabel: {bgcolor: colors.panel, bordercolor: colors.line, font: {color: colors.ink}, align: "left", namelength: 0},
     hovermode: "closest", hoverdistance: 12, dragmode: touched.matches ? false : "zoom", // a finger scrolls the page
-    legend: {tracegroupgap: 0, ...(narrow.matches ? {orientation: "h", entrywidth: 0.48, entrywidthmode: "fraction", x: 0, y: 0, yref: "container", yanchor: "bottom"} : {x: 1.02, y: 1})},
+    legend: {tracegroupgap: 0, ...(narrow.matches ? {orientation: "h", entrywidth: 0.48, entrywidthmode: "fraction", x: 0, xref: "container", y: 0, yref: "container", yanchor: "bottom"} : {x: 1.02, y: 1})},
     uirevision: JSON.stringify([state.protocol, state.model, state.metric, id]), ...layout,
   }, configOf(id, box));
-  if (!box.dataset.listens) box.on("plotly_click", ({points: [point]}) => point.customdata && showRow(point.customdata));
-  box.dataset.listens = "1";
+  box.removeAllListeners("plotly_click");
+  box.on("plotly_click", ({points: [point]}) => point.customdata && showRow(point.customdata));
 }
 
 // One for all drawings of a plot: with another one plotly begins anew, and forgets what was zoomed or hidden.
@@ -47,7 +50,7 @@ function configOf(id, box) {
     click: () => Plotly.downloadImage(box, {format, filename: fileName(id), width: box.clientWidth, height: box.clientHeight, scale: format === "png" ? 2 : 1}),
   });
   if (!configs.has(key)) configs.set(key, {
-    responsive: true, displaylogo: false, displayModeBar: !narrow.matches, showTips: false, doubleClick: "reset",
+    responsive: true, displaylogo: false, displayModeBar: !narrow.matches, showTips: false, doubleClick: "reset", typesetMath: false,
     modeBarButtons: [["zoom2d", "zoomIn2d", "zoomOut2d", "resetScale2d", saving("png"), saving("svg")]],
   });
   return configs.get(key);
@@ -78,7 +81,6 @@ function watchPlots() {
   }, {rootMargin: "200px"});
   for (const id of Object.keys(PLOTS)) observer.observe(find(`${id}-plot`));
   find("plots").hidden = false;
-  for (const id of ["speedup", "room"]) find(id).addEventListener("change", renewPlots);
   for (const event of ["viewchange", "themechange"]) document.addEventListener(event, renewPlots);
   for (const query of [narrow, touched]) query.addEventListener("change", renewPlots);
   addEventListener("beforeprint", () => [...stale].forEach(drawPlot));

@@ -23,6 +23,8 @@ const options = {
   pattern: ["", ...new Set(Object.values(data.targets).map(target => target.pattern))],
   status: ["", ...Object.keys(data.statuses)],
   size: SIZES,
+  speedup: ["prefill_speedup", "decode_speedup"],
+  room: ["nonzero", "stored"],
 };
 const FILTERS = {query: "", family: "", origin: "", pattern: "", status: ""};
 
@@ -59,7 +61,7 @@ function settled(view) {
 // `columns` empty: those that the screen has room for. `reversed`: other than best first, or from the first on.
 const start = data.cells.length && options.metric.length ? settled({
   protocol: options.protocol[0], model: "", metric: "", target: "", ...FILTERS, sort: "value", reversed: "", columns: "",
-  page: "1", size: SIZES[0],
+  page: "1", size: SIZES[0], speedup: options.speedup[0], room: options.room[0],
 }) : {};
 const state = {...start};
 const opened = new Set();
