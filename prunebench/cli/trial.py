@@ -40,13 +40,13 @@ def trial(
     from prunebench.trial.words import HEADINGS, REMARK, TO_THE_RIGHT, as_markdown, cells
 
     outcome = read_outcome(wanted)
-    table = Table(title=Text(outcome.caption), box=None, pad_edge=False, title_justify="left")
+    table = Table(box=None, pad_edge=False)
     for heading, right in zip(HEADINGS, TO_THE_RIGHT, strict=True):
         table.add_column(heading, justify="right" if right else "left")
     for line in outcome.lines:
         style = "bold" if line.method == name else ""
         table.add_row(*(Text(cell) for cell in cells(line)), style=style)
-    console.print()
+    console.print(f"\n{outcome.caption}", markup=False, soft_wrap=True)
     console.print(table)
     console.print(f"\n{outcome.verdict}", style="bold", markup=False, soft_wrap=True)
     console.print(f"{REMARK}\nThat took {time.monotonic() - started:.0f} s.", markup=False, soft_wrap=True)

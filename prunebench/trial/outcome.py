@@ -94,19 +94,27 @@ def _lines(frame: pd.DataFrame, trial: Trial, methods: Mapping[str, Description]
         base, _, variant = method.partition("@")
         scored = named.loc[method, PERPLEXITY, trial.text]
         ranked = (method, RANK, f"{PERPLEXITY}/{trial.text}")
-        rank = named.loc[ranked] if ranked in named.index else None
+        found = named.loc[ranked] if ranked in named.index else None
         perplexity, title = _number(scored.value), methods[base].title
-        place = [None] * 3 if rank is None else [_number(rank.value), _number(rank.ci_low), _number(rank.ci_high)]
+        place = [None] * 3 if found is None else [_number(found.value), _number(found.ci_low), _number(found.ci_high)]
+        rank, best, worst = (None if number is None else int(number) for number in place)
         yield Line(
-            method,
-            f"{title} ({variant.replace(',', ', ')})" if variant else title,
-            *(None if number is None else int(number) for number in place),
-            perplexity, _number(scored.ci_low), _number(scored.ci_high),
-            None if perplexity is None or method == "dense" or not _number(dense) else perplexity / dense - 1,
-            _number(named.loc[method, "prune_seconds", ""].value),
-            _number(named.loc[method, "peak_memory_gb", "prune"].value),
-            scored.status, scored.reason,
-        )  # fmt: skip
+            method=method,
+            title=f"{title} ({variant.replace(',', ', ')})" if variant else title,
+            rank=rank,
+            best=best,
+            worst=worst,
+            perplexity=perplexity,
+            low=_number(scored.ci_low),
+            high=_number(scored.ci_high),
+            over_dense=None
+            if perplexity is None or method == "dense" or not _number(dense)
+            else perplexity / dense - 1,
+            seconds=_number(named.loc[method, "prune_seconds", ""].value),
+            gigabytes=_number(named.loc[method, "peak_memory_gb", "prune"].value),
+            status=scored.status,
+            reason=scored.reason,
+        )
 
 
 def _number(value: float | None) -> float | None:
