@@ -87,7 +87,7 @@ def test_more_rows_columns_and_claims_than_fit_come_in_parts_that_are_not_shrunk
     files = page.with_suffix("")
     for name in ("table1", "claims"):
         text = (files / f"{name}.tex").read_text()
-        parts = re.findall(r"Part (\d) of (\d)\.", text)
+        parts = re.findall(r"Part (\d+) of (\d+)\.", text)
         assert [int(part) for part, _ in parts] == list(range(1, int(parts[0][1]) + 1))
         assert len(parts) > 1
     document = files / "paper.tex"
