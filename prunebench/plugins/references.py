@@ -4,7 +4,9 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from pybtex.database import BibliographyData, parse_string
+from pybtex.database import BibliographyData
+from pybtex.database.input.bibtex import Parser
+from pybtex.database.output.bibtex import Writer
 from pybtex.exceptions import PybtexError
 
 _log = logging.getLogger(__name__)
@@ -22,11 +24,12 @@ def read_references(method_paths: Iterable[Path]) -> dict[str, str]:
         if not path.is_file():
             continue
         try:
-            entries = parse_string(path.read_text(encoding="utf-8"), "bibtex").entries
+            entries = Parser().parse_string(path.read_text(encoding="utf-8")).entries
         except (PybtexError, ValueError, OSError) as error:
             _log.warning("%s is no BibTeX file (%s), so methods have no references; correct it", path, error)
             continue
         for key, entry in entries.items():
-            text = BibliographyData(entries={key: entry}).to_string("bibtex").strip()
+            # Not by the format's name: that looks for plugins of pybtex in all installed packages, each time.
+            text = Writer().to_string(BibliographyData(entries={key: entry})).strip()
             found.setdefault(key, text)
     return found

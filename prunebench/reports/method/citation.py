@@ -4,7 +4,8 @@ import re
 from typing import NamedTuple
 
 from pybtex.backends.plaintext import Backend
-from pybtex.database import Entry, parse_string
+from pybtex.database import Entry
+from pybtex.database.input.bibtex import Parser
 from pybtex.exceptions import PybtexError
 from pybtex.style.formatting.unsrt import Style
 
@@ -30,7 +31,7 @@ class Citation(NamedTuple):
 def cited(bibtex: str) -> Citation | None:
     """The reference behind one BibTeX entry; None where there is none, or none that can be read."""
     try:
-        ((_, entry),) = parse_string(bibtex, "bibtex").entries.items()
+        ((_, entry),) = Parser().parse_string(bibtex).entries.items()
         links = _links(entry)
         (formatted,) = Style().format_entries([entry])
         text = formatted.text.render(Backend("utf-8"))
