@@ -114,6 +114,8 @@ def test_added_changed_and_removed_methods_are_reviewed(run: Command, tmp_path: 
     (project / "methods/generated").mkdir()
     (project / "methods/generated/llm_odd.py").write_text("METHOD = {")
     (project / "methods/magnitude.py").unlink()
+    config = project / "config.yaml"
+    config.write_text(config.read_text().replace("- magnitude\n", ""))
     commit(project, "methods")
     done = run("review", "--against", "main", *TINY, "--summary", "summary.md")
     assert done.returncode == 1

@@ -21,9 +21,9 @@ def git(*arguments: str) -> None:
     subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
 
 
-def commit() -> None:
+def commit(message: str = "m") -> None:
     git("add", "--all")
-    git("commit", "--quiet", "--message", "m")
+    git("commit", "--quiet", "--message", message)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_what_git_does_not_know_is_told(methods: Path, tmp_path_factory, monkeyp
     with pytest.raises(PrunebenchError, match="git knows no 'nowhere' here; fetch it"):
         changes(methods, "nowhere")
     git("checkout", "--quiet", "--orphan", "alone")
-    commit()
+    commit("alone")  # of the same second, tree and message it would be the very same commit
     with pytest.raises(PrunebenchError, match="shares no commit with 'main'"):
         changes(methods)
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
