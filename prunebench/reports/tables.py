@@ -73,8 +73,8 @@ def latex_table(source: Source, panel: Panel) -> str:
 
     Needs the packages `array`, `booktabs` and `adjustbox` and T1 fonts. Numbers stand with their points below each
     other, a column's with the decimals that its narrowest interval supports. Several seeds are shown as mean and
-    standard deviation. Bold is what has the first rank at every seed, unless no method of the column has another one;
-    a second best is not marked, since ranks shared by what a test does not separate leave none.
+    standard deviation. Bold is what no paired test separates from a better one at any seed, unless that is the whole
+    column; a second best is not marked, since ties leave none.
     """
     columns = {target: _column(panel, target) for target in panel.targets}
     titles = [source.title("methods", method) for method in (*panel.methods, DENSE_METHOD)]
@@ -95,7 +95,7 @@ class _Column(NamedTuple):
     """How the cells at one target are shown.
 
     Attributes:
-        decided: whether some finished method has another rank than the first.
+        decided: whether a paired test separates some finished method from a better one.
         decimals: of its numbers.
         width: in points, room for a number of any size included.
     """
@@ -107,7 +107,7 @@ class _Column(NamedTuple):
 
 def _column(panel: Panel, target: str) -> _Column:
     entries = panel.column(target)
-    decided = any(entry.place > 1 for entry in entries if entry.status == "ok")
+    decided = any(entry.best > 1 for entry in entries if entry.status == "ok")
     several = len({entry.seed for entry in entries}) > 1
     return _Column(decided, _decimals(entries, panel.how), _SEVERAL_WIDTH if several else _NUMBER_WIDTH)
 
@@ -169,7 +169,7 @@ def _over(count: int, text: str) -> str:
 
 def _cell(entries: Sequence[Entry], column: _Column, metric: Metric) -> str:
     shown = _shown(entries, metric, column.decimals)
-    best = column.decided and len(entries) > 0 and all(entry.place == 1 for entry in entries)
+    best = column.decided and len(entries) > 0 and all(entry.best == 1 for entry in entries)
     if isinstance(shown, str):
         return _over(1, shown)
     return " & ".join(rf"\textbf{{{half}}}" if best and half else half for half in shown)
@@ -213,7 +213,7 @@ def _caption(source: Source, panel: Panel) -> str:
         rf"{escape(source.title('datasets', panel.dataset))} (protocol \texttt{{{escape(panel.protocol)}}}{counted})",
         *([overlap] if overlap else []),
         *([f"Mean and standard deviation over {len(seeds)} seeds"] if len(seeds) > 1 else []),
-        "Bold methods share the first rank: a paired test does not separate them; if it separates none, none is bold",
+        "Bold: a paired test separates it from no better method of its column; if that is the whole column, none is bold",
         *(f"\\emph{{{STATUS_WORDS[s]}}}: {STATUS_MEANINGS[s]}" for s in SEVERITY if s != "ok" and s in found),
     ]
     return ". ".join(sentences) + "."
