@@ -19,7 +19,7 @@ RANDOM_METHOD = "random"
 class Entry(NamedTuple):
     """One cell of a panel: texts as they are in `metrics.csv`, then the same as numbers (NaN where empty).
 
-    `best` is the best place that the method's own paired comparisons allow: 1 where none separates it from a better one.
+    `best` is the best place that the method's own comparisons allow: 1 where none separates it from a better one.
     """
 
     method: str

@@ -213,7 +213,7 @@ def _caption(source: Source, panel: Panel) -> str:
         rf"{escape(source.title('datasets', panel.dataset))} (protocol \texttt{{{escape(panel.protocol)}}}{counted})",
         *([overlap] if overlap else []),
         *([f"Mean and standard deviation over {len(seeds)} seeds"] if len(seeds) > 1 else []),
-        "Bold: a paired test separates it from no better method of its column; if that is the whole column, none is bold",
+        "Bold: a paired test separates it from no better method of its column; if that is true of all, none is bold",
         *(f"\\emph{{{STATUS_WORDS[s]}}}: {STATUS_MEANINGS[s]}" for s in SEVERITY if s != "ok" and s in found),
     ]
     return ". ".join(sentences) + "."

@@ -9,7 +9,8 @@ HEADINGS = ("rank", "method", "perplexity", "95 % interval", "vs dense", "prunin
 TO_THE_RIGHT = (True, False, True, False, True, True, True, False)
 REMARK = (
     "An unbroken chain of methods that the paired test does not separate shares a rank; the range says what it does "
-    "separate. One model, one target and one seed are a first look: what another calibration sample or another rounding would change is in no rank and no interval."
+    "separate. One model, one target and one seed are a first look: what another calibration sample or another "
+    "rounding would change is in no rank and no interval."
 )
 
 
