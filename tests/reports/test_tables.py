@@ -90,6 +90,8 @@ def test_arrows_caption_and_label_say_what_it_is(tables):
     ("metric", "value", "expected"),
     [("perplexity", 5.677263, ("5.68", 0)), ("perplexity", 999.99, ("999.99", 0)), ("perplexity", 999.996, ("1.00", 3)),
      ("perplexity", 48414.55, ("4.84", 4)), ("perplexity", 9.999e5, ("1.00", 6)), ("acc", 0.525, ("52.5", 0)),
+     ("acc", 3 / 32, ("9.4", 0)), ("acc", 2 / 32, ("6.3", 0)), ("perplexity", 2.125, ("2.13", 0)),
+     ("perplexity", 12450.0, ("1.25", 4)),
      ("acc_norm", 1.0, ("100.0", 0))],
 )  # fmt: skip
 def test_numbers_have_sensible_digits(metric, value, expected):
