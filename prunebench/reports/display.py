@@ -27,6 +27,10 @@ METRICS = {
 
 CEILING = 100  # times the dense perplexity: where a model is of no use any more axes end
 
+OFF_TARGET = (
+    0.01  # of the weights: what removes so much more or less than its target asks for is no equal of the others
+)
+
 # Who wrote a method, as its header says.
 ORIGIN_WORDS = {"human": "human", "llm-idea": "LLM idea", "llm": "LLM-written"}
 
@@ -49,6 +53,11 @@ STATUS_MEANINGS = {
     "oom": "it needed more memory than a cell may",
     "rejected": "it broke its contract, or the dense model misses its known perplexity",
 }
+
+
+def off_target(removed: float, asked: float) -> bool:
+    """Whether the measured sparsity is another than the target's; not where it was not measured (NaN)."""
+    return abs(removed - asked) > OFF_TARGET
 
 
 def split_number(value: float, metric: Metric, decimals: int | None = None) -> tuple[str, int]:

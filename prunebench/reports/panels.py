@@ -20,6 +20,7 @@ class Entry(NamedTuple):
     """One cell of a panel: texts as they are in `metrics.csv`, then the same as numbers (NaN where empty).
 
     `best` is the best place that the method's own comparisons allow: 1 where none separates it from a better one.
+    `removed` is the share of the prunable weights that is gone.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Entry(NamedTuple):
     rank: str
     place: float
     best: float
+    removed: float
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ def panels(source: Source) -> Iterator[Panel]:
     scored = scored.assign(scored=scored["metric"] + "/" + scored["dataset"])
     joined = scored.merge(ranks[[*cell, "scored", "rank", "place", "best"]], on=[*cell, "scored"], how="left")
     joined["rank"] = joined["rank"].fillna("")
+    measured = rows[(rows["metric"] == "sparsity") & (rows["status"] == "ok")].rename(columns={"number": "removed"})
+    joined = joined.merge(measured[[*cell, "removed"]], on=cell, how="left")
     for (protocol, model, metric, dataset), group in joined.groupby(["protocol", "model", "metric", "dataset"]):
         entries: dict[tuple[str, str], list[Entry]] = {}
         for values in group[list(Entry._fields)].itertuples(index=False, name=None):
