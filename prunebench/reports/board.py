@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from prunebench.reports.display import CEILING, METRICS, ORIGIN_WORDS, STATUS_MEANINGS, STATUS_WORDS
+from prunebench.reports.display import CEILING, METRICS, OFF_TARGET, ORIGIN_WORDS, STATUS_MEANINGS, STATUS_WORDS
 from prunebench.reports.latex import SPECIAL
 from prunebench.reports.panels import Panel, ordered_targets
 from prunebench.reports.source import Source
@@ -62,6 +62,7 @@ def board(source: Source, shown: Iterable[Panel]) -> Json:
         "statuses": {name: {"word": word, "meaning": STATUS_MEANINGS[name]} for name, word in STATUS_WORDS.items()},
         "origins": ORIGIN_WORDS,
         "ceiling": CEILING,
+        "off_target": OFF_TARGET,
         "latex": SPECIAL,
         "cells": cells,
     }

@@ -1,7 +1,7 @@
 """How metrics, numbers and statuses are written for people."""
 
 from dataclasses import dataclass
-from math import floor, log10
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,10 @@ METRICS = {
 
 CEILING = 100  # times the dense perplexity: where a model is of no use any more axes end
 
+OFF_TARGET = (
+    0.01  # of the weights: what removes so much more or less than its target asks for is no equal of the others
+)
+
 # Who wrote a method, as its header says.
 ORIGIN_WORDS = {"human": "human", "llm-idea": "LLM idea", "llm": "LLM-written"}
 
@@ -51,16 +55,23 @@ STATUS_MEANINGS = {
 }
 
 
+def off_target(removed: float, asked: float) -> bool:
+    """Whether the measured sparsity is another than the target's; not where it was not measured (NaN)."""
+    return abs(removed - asked) > OFF_TARGET
+
+
 def split_number(value: float, metric: Metric, decimals: int | None = None) -> tuple[str, int]:
     """A value as mantissa text and power of ten, which is 0 for all but huge ones.
 
     Perplexities have two decimals below 1000 and three digits above; percentages one decimal. A table may ask for
-    fewer `decimals`.
+    fewer `decimals`. Rounded as the leaderboard's script does it, from the same six digits and with halves away from
+    zero: of 32 questions many shares end in a half.
     """
-    shown = value * metric.scale
+    shown = float(f"{value:.6g}") * metric.scale
     decimals = metric.decimals if decimals is None else decimals
-    if metric.scale != 1.0 or abs(shown) < 999.995:
-        return f"{shown:.{decimals}f}", 0
-    power = floor(log10(abs(shown)))
-    mantissa = f"{shown / 10**power:.2f}"
-    return ("1.00", power + 1) if mantissa == "10.00" else (mantissa, power)
+    plain = metric.scale != 1.0 or abs(shown) < 999.995
+    with localcontext() as context:
+        context.rounding = ROUND_HALF_UP
+        written = f"{Decimal(shown):.{decimals}f}" if plain else f"{Decimal(shown):.2e}"
+    mantissa, _, power = written.partition("e")
+    return mantissa, int(power or 0)

@@ -17,7 +17,11 @@ RANDOM_METHOD = "random"
 
 
 class Entry(NamedTuple):
-    """One cell of a panel: texts as they are in `metrics.csv`, then the same as numbers (NaN where empty)."""
+    """One cell of a panel: texts as they are in `metrics.csv`, then the same as numbers (NaN where empty).
+
+    `best` is the best place that the method's own comparisons allow: 1 where none separates it from a better one.
+    `removed` is the share of the prunable weights that is gone.
+    """
 
     method: str
     target: str
@@ -33,6 +37,8 @@ class Entry(NamedTuple):
     items: float
     rank: str
     place: float
+    best: float
+    removed: float
 
 
 @dataclass(frozen=True)
@@ -114,11 +120,15 @@ def panels(source: Source) -> Iterator[Panel]:
     """The panels of all scored metrics, by protocol, model, metric and dataset."""
     rows = source.metrics
     scored = rows[rows["metric"].isin(METRICS)]
-    ranks = rows[rows["metric"] == RANK].rename(columns={"value": "rank", "number": "place", "dataset": "scored"})
+    ranks = rows[rows["metric"] == RANK].rename(
+        columns={"value": "rank", "number": "place", "dataset": "scored", "low": "best"}
+    )
     cell = ["protocol", "model", "method", "target", "seed"]
     scored = scored.assign(scored=scored["metric"] + "/" + scored["dataset"])
-    joined = scored.merge(ranks[[*cell, "scored", "rank", "place"]], on=[*cell, "scored"], how="left")
+    joined = scored.merge(ranks[[*cell, "scored", "rank", "place", "best"]], on=[*cell, "scored"], how="left")
     joined["rank"] = joined["rank"].fillna("")
+    measured = rows[(rows["metric"] == "sparsity") & (rows["status"] == "ok")].rename(columns={"number": "removed"})
+    joined = joined.merge(measured[[*cell, "removed"]], on=cell, how="left")
     for (protocol, model, metric, dataset), group in joined.groupby(["protocol", "model", "metric", "dataset"]):
         entries: dict[tuple[str, str], list[Entry]] = {}
         for values in group[list(Entry._fields)].itertuples(index=False, name=None):

@@ -28,7 +28,7 @@ def build_board(config: Config, published: Path, out: Path) -> list[str]:
         for protocol, (run, cells) in runs.items():
             folder = out if protocol == config.protocol else out / protocol
             metrics, provenance = folder / Path(METRICS).name, folder / Path(PROVENANCE).name
-            write_collected(run, cells, metrics, provenance)
+            write_collected(run, cells, metrics, provenance, published=True)
             names = report_names(run.models, run.protocol_spec.perplexity.texts, run.zeroshot_tasks, run.evaluate)
             page = build_all(metrics, provenance, folder, names.tables)
             boards.append(f"{protocol}: {outcome(provenance)}; see {page}")

@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from prunebench.files import replacing, write_text
-from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS, Metric, split_number
+from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS, Metric, off_target, split_number
 from prunebench.reports.fitting import COLUMN_GAP, TEXT_WIDTH, batches, longest_word, width
 from prunebench.reports.floats import document, inputs, table_floats, wrapping
 from prunebench.reports.latex import breakable, escape
@@ -24,6 +24,8 @@ _HEADINGS = {"unstructured": "Unstructured", "n:m": "N:M", "structured": "Struct
 _LINES = 30  # as many methods as a page holds
 _TITLE_WIDTH = 150.0  # points after which the names of methods wrap
 _NUMBER_WIDTH, _SEVERAL_WIDTH = 46.0, 84.0  # points: of one number, and of a mean with its deviation
+_MARK = r"\rlap{\textsuperscript{\textdaggerdbl}}"  # takes no room: points stay below each other
+_NAMED = 3  # so many cells are named behind it
 _COLUMNS = ("value", "ci_low", "ci_high", "rank", "status")
 
 
@@ -73,8 +75,8 @@ def latex_table(source: Source, panel: Panel) -> str:
 
     Needs the packages `array`, `booktabs` and `adjustbox` and T1 fonts. Numbers stand with their points below each
     other, a column's with the decimals that its narrowest interval supports. Several seeds are shown as mean and
-    standard deviation. Bold is what has the first rank at every seed, unless no method of the column has another one;
-    a second best is not marked, since ranks shared by what a test does not separate leave none.
+    standard deviation. Bold is what no paired test separates from a better one at any seed, unless that is the whole
+    column; a second best is not marked, since ties leave none.
     """
     columns = {target: _column(panel, target) for target in panel.targets}
     titles = [source.title("methods", method) for method in (*panel.methods, DENSE_METHOD)]
@@ -95,7 +97,7 @@ class _Column(NamedTuple):
     """How the cells at one target are shown.
 
     Attributes:
-        decided: whether some finished method has another rank than the first.
+        decided: whether a paired test separates some finished method from a better one.
         decimals: of its numbers.
         width: in points, room for a number of any size included.
     """
@@ -107,7 +109,7 @@ class _Column(NamedTuple):
 
 def _column(panel: Panel, target: str) -> _Column:
     entries = panel.column(target)
-    decided = any(entry.place > 1 for entry in entries if entry.status == "ok")
+    decided = any(entry.best > 1 for entry in entries if entry.status == "ok")
     several = len({entry.seed for entry in entries}) > 1
     return _Column(decided, _decimals(entries, panel.how), _SEVERAL_WIDTH if several else _NUMBER_WIDTH)
 
@@ -169,10 +171,15 @@ def _over(count: int, text: str) -> str:
 
 def _cell(entries: Sequence[Entry], column: _Column, metric: Metric) -> str:
     shown = _shown(entries, metric, column.decimals)
-    best = column.decided and len(entries) > 0 and all(entry.place == 1 for entry in entries)
+    best = column.decided and len(entries) > 0 and all(entry.best == 1 for entry in entries)
     if isinstance(shown, str):
         return _over(1, shown)
-    return " & ".join(rf"\textbf{{{half}}}" if best and half else half for half in shown)
+    before, after = (rf"\textbf{{{half}}}" if best and half else half for half in shown)
+    return f"{before} & {after}{_MARK if any(map(_is_off, entries)) else ''}"
+
+
+def _is_off(entry: Entry) -> bool:
+    return entry.status == "ok" and off_target(entry.removed, Target.parse(entry.target).sparsity)
 
 
 def _shown(entries: Sequence[Entry], metric: Metric, decimals: int) -> tuple[str, str] | str:
@@ -213,7 +220,23 @@ def _caption(source: Source, panel: Panel) -> str:
         rf"{escape(source.title('datasets', panel.dataset))} (protocol \texttt{{{escape(panel.protocol)}}}{counted})",
         *([overlap] if overlap else []),
         *([f"Mean and standard deviation over {len(seeds)} seeds"] if len(seeds) > 1 else []),
-        "Bold methods share the first rank: a paired test does not separate them; if it separates none, none is bold",
+        "Bold: a paired test separates it from no better method of its column; if that is true of all, none is bold",
         *(f"\\emph{{{STATUS_WORDS[s]}}}: {STATUS_MEANINGS[s]}" for s in SEVERITY if s != "ok" and s in found),
+        *_off_targets(source, [entry for entry in entries if _is_off(entry)]),
     ]
     return ". ".join(sentences) + "."
+
+
+def _off_targets(source: Source, entries: Sequence[Entry]) -> list[str]:
+    """What the mark means, with the first few cells that have it."""
+    if not entries:
+        return []
+    named = dict.fromkeys(
+        f"{source.title('methods', entry.method)} {100 * entry.removed:.1f}% for {Target.parse(entry.target).label}"
+        for entry in entries
+    )
+    more = f", and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return [
+        rf"\textsuperscript{{\textdaggerdbl}}: removes another share than its target asks for "
+        f"({escape(', '.join(list(named)[:_NAMED]) + more)})"
+    ]

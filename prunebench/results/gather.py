@@ -25,11 +25,10 @@ from prunebench.results.gates import gated
 from prunebench.results.runfiles import write_run
 from prunebench.results.stale import stale_as_errors
 
-# Settings that numbers, or what becomes of a cell, depend on; models, methods and targets select cells.
-_DECISIVE = {
-    "protocol", "seeds", "evaluate", "zeroshot_tasks", "limits", "sandbox", "unsafe_run_untrusted", "threads",
-    "method_paths", "registry", "paper",
-}  # fmt: skip
+# Settings that numbers, or what becomes of a cell, depend on; models, methods and targets select cells. Of published
+# cells those of the machine are not known: what the config of today says of them is about others.
+_PUBLISHED = {"protocol", "seeds", "evaluate", "zeroshot_tasks", "method_paths", "registry", "paper"}
+_DECISIVE = {*_PUBLISHED, "limits", "sandbox", "unsafe_run_untrusted", "threads"}
 
 
 def gather(config: Config, metrics: Path, provenance: Path) -> None:
@@ -39,8 +38,14 @@ def gather(config: Config, metrics: Path, provenance: Path) -> None:
         write_collected(config, results, metrics, provenance)
 
 
-def write_collected(config: Config, results: Sequence[CellResult], metrics: Path, provenance: Path) -> None:
-    """Let the cells of a config pass the gates, and write the two files that reports are made from."""
+def write_collected(
+    config: Config, results: Sequence[CellResult], metrics: Path, provenance: Path, published: bool = False
+) -> None:
+    """Let the cells of a config pass the gates, and write the two files that reports are made from.
+
+    Args:
+        published: whether the cells were published, so that the config is not the one they were computed with.
+    """
     # pandas and scipy are only needed here; the Snakefile imports this module for the rest.
     from prunebench.results.collect import collect
     from prunebench.results.summary import summarise
@@ -59,7 +64,7 @@ def write_collected(config: Config, results: Sequence[CellResult], metrics: Path
         "paper": _paper(config),
         "averaged_tasks": averaged,
         "method_files": method_files(config),
-        "settings": [decisive_settings(config)],
+        "settings": [decisive_settings(config, published)],
     }
     write_run(frame, run, metrics, provenance)
 
@@ -136,8 +141,10 @@ def method_files(config: Config) -> list[dict[str, Any]]:
     return [{**entry, "bibtex": references.get(entry["cite"], "")} for entry in entries]
 
 
-def decisive_settings(config: Config) -> dict[str, Any]:
+def decisive_settings(config: Config, published: bool = False) -> dict[str, Any]:
     """The settings that decide a cell's numbers: those of this run, and those of the project's own config.
+
+    Of `published` cells only what was published with them, and where their names are looked up.
 
     Returns:
         `run` and `defaults`, each by key of the config; no `defaults` where the project has no valid config.
@@ -146,7 +153,7 @@ def decisive_settings(config: Config) -> dict[str, Any]:
         own = parse(Settings, read_yaml(Path(CONFIG)), CONFIG).model_dump(mode="json", include=_DECISIVE)
     except PrunebenchError:
         own = {}
-    return {"run": config.model_dump(mode="json", include=_DECISIVE), "defaults": own}
+    return {"run": config.model_dump(mode="json", include=_PUBLISHED if published else _DECISIVE), "defaults": own}
 
 
 def _method_names(config: Config) -> list[str]:

@@ -8,8 +8,9 @@ from prunebench.trial.outcome import Line, Outcome
 HEADINGS = ("rank", "method", "perplexity", "95 % interval", "vs dense", "pruning", "peak memory", "status")
 TO_THE_RIGHT = (True, False, True, False, True, True, True, False)
 REMARK = (
-    "Methods that share a rank are not ordered by the paired test. One model, one target and one seed are a first "
-    "look: what another calibration sample or another rounding would change is in no rank and no interval."
+    "An unbroken chain of methods that the paired test does not separate shares a rank; the range says what it does "
+    "separate. One model, one target and one seed are a first look: what another calibration sample or another "
+    "rounding would change is in no rank and no interval."
 )
 
 

@@ -166,7 +166,9 @@ def test_a_method_that_failed_somewhere_is_placed_last_there(tmp_path):
 def made_up(values):
     """A panel of perplexities by method and target."""
     entries = {
-        (method, target): [Entry(method, target, "0", "ok", "", str(value), "", "", value, nan, nan, 8, "", nan)]
+        (method, target): [
+            Entry(method, target, "0", "ok", "", str(value), "", "", value, nan, nan, 8, "", nan, nan, nan)
+        ]
         for method, of_method in values.items()
         for target, value in of_method.items()
     }

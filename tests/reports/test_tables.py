@@ -41,7 +41,9 @@ def test_the_dense_row_is_first_and_every_method_has_a_row(tables):
     assert all(len(rows[title]) == len(TARGETS) for title, *_ in list(METHODS.values())[1:])
 
 
-def test_the_cells_are_the_rounded_values_of_the_csv_and_bold_is_the_first_rank(run_files, tables):
+def test_the_cells_are_the_rounded_values_of_the_csv_and_bold_is_what_no_better_one_is_separated_from(
+    run_files, tables
+):
     with run_files[0].open(newline="") as file:
         metrics = list(csv.DictReader(file))
     rows = cells(tables / "opt-tiny-perplexity-wiki-sample.tex")
@@ -55,7 +57,7 @@ def test_the_cells_are_the_rounded_values_of_the_csv_and_bold_is_the_first_rank(
                     number = re.sub(r"\\textbf\{(.*)\}", r"\1", cell)
                     assert number == f"{float(line['value']):.{len(number.partition('.')[2])}f}"
             if (line["metric"], line["dataset"]) == ("rank", "perplexity/wiki-sample"):
-                assert cell.startswith(r"\textbf") == (line["value"] == "1")
+                assert cell.startswith(r"\textbf") == (line["ci_low"] in ("1", "1.0"))
     assert "timeout" in shown["timeout"]
     assert "n/a" in shown["na"]
     assert "error" in shown["error"]
@@ -64,7 +66,7 @@ def test_the_cells_are_the_rounded_values_of_the_csv_and_bold_is_the_first_rank(
 def test_ties_are_bold_together_and_a_column_without_a_loser_has_no_bold(tables):
     rows = cells(tables / "opt-tiny-perplexity-wiki-sample.tex")
     bold = [title for title, row in rows.items() if len(row) == 4 and row[2].startswith(r"\textbf")]
-    assert set(bold) == {"Wanda", "STADE", "STADE without bias"}
+    assert set(bold) == {"Wanda", "STADE"}
     ranks = {}
     with (tables / "opt-tiny-acc-arc_easy.csv").open(newline="") as file:
         for line in csv.DictReader(file):
@@ -88,6 +90,8 @@ def test_arrows_caption_and_label_say_what_it_is(tables):
     ("metric", "value", "expected"),
     [("perplexity", 5.677263, ("5.68", 0)), ("perplexity", 999.99, ("999.99", 0)), ("perplexity", 999.996, ("1.00", 3)),
      ("perplexity", 48414.55, ("4.84", 4)), ("perplexity", 9.999e5, ("1.00", 6)), ("acc", 0.525, ("52.5", 0)),
+     ("acc", 3 / 32, ("9.4", 0)), ("acc", 2 / 32, ("6.3", 0)), ("perplexity", 2.125, ("2.13", 0)),
+     ("perplexity", 12450.0, ("1.25", 4)),
      ("acc_norm", 1.0, ("100.0", 0))],
 )  # fmt: skip
 def test_numbers_have_sensible_digits(metric, value, expected):
@@ -223,3 +227,16 @@ def test_hostile_titles_compile_too(tmp_path):
     metrics, provenance = save_run(run, make_hostile(run.collect()), make_hostile_titles(run.summary()))
     build_tables(metrics, provenance, tmp_path / "tables")
     assert "(/etc/passwd" not in compiled(tmp_path / "tables/all.tex", complaints=False)
+
+
+def test_a_rank_shared_down_a_chain_is_bold_only_where_nothing_better_is_separated(run_files, tables):
+    with run_files[0].open(newline="") as file:
+        ranks = {
+            line["method"]: line
+            for line in csv.DictReader(file)
+            if (line["model"], line["target"], line["dataset"]) == ("smollm2-135m", "n2m4", "acc/mean")
+        }
+    assert (ranks["magnitude"]["value"], float(ranks["magnitude"]["ci_low"])) == ("1", 3)  # else this shows nothing
+    rows = cells(tables / "smollm2-135m-acc-mean.tex")
+    bold = {title for title, row in rows.items() if len(row) == 4 and row[3].startswith(r"\textbf")}
+    assert bold == {METHODS[name][0] for name, line in ranks.items() if line["ci_low"] in ("1", "1.0")}

@@ -14,7 +14,9 @@ from prunebench.targets import DENSE
 _PLAIN = re.compile(r"(?![A-Za-z_]\w*=)[A-Za-z_./](?:[A-Za-z0-9_@=.+/-]|,(?=[A-Za-z_]\w*=))*")
 # Settings of a group of keys: those that differ are given, the others stay the project's own.
 _GROUPS = ("limits", "sandbox", "registry")
+_SELECTING = ("protocol", "seeds", "evaluate", "zeroshot_tasks", "threads")  # given in any case
 _WHEN = "job_minutes"  # decides when a cluster runs a job, not what comes out
+_ENVIRONMENT = "make environment"  # that commit may pin other packages than those that are installed
 
 Json = Mapping[str, Any]
 
@@ -32,15 +34,18 @@ def reproduce(cell: Json, settings: Json, environments: Sequence[Json]) -> Repro
     """The commands for a cell of `provenance.json`, which need the project's own config and no other.
 
     The checkout is that of the clean commit that all records of the cell were made at, and left out if there is none.
-    A limit that the run lifted while the project's own config sets it is not given: `--config` cannot.
+    What selects the cell and what its records say is given in any case, since the config there may have other
+    defaults; of the rest what differs from the project's own config of today. A limit that the run lifted while the
+    project's own config sets it is not given: `--config` cannot.
 
     Args:
         cell: its entry (`results.entries.cell_entries`).
         settings: what its run's config said (`results.gather.decisive_settings`).
         environments: what records were made in.
     """
-    arguments = [f"{key}={_written(value)}" for key, value in _differing(cell, settings).items()]
     made_in = [environments[number] for number, _ in cell["records"].values() if number is not None]
+    given = {**_selecting(cell, settings["run"], made_in), **_differing(settings)}
+    arguments = [f"{key}={_written(value)}" for key, value in given.items()]
     commit, remarks = _checkout(made_in)
     run = shlex.join(["snakemake", "--cores", "all", "--config", *arguments])
     sweep = Sweep(cell["protocol"], cell["model"], cell["method"], cell["seed"])
@@ -49,29 +54,36 @@ def reproduce(cell: Json, settings: Json, environments: Sequence[Json]) -> Repro
     return Reproduction((*commit, run), export, remarks)
 
 
-def _differing(cell: Json, settings: Json) -> dict[str, Any]:
-    """By key of the config, what has to be said to get this cell alone."""
-    run, own = settings["run"], settings["defaults"]
+def _selecting(cell: Json, run: Json, made_in: Sequence[Json]) -> dict[str, Any]:
+    """By key of the config, what has to be said to get this cell alone, measured by what it was."""
     kinds = [kind for kind in run["evaluate"] if kind in cell["records"]]
-    tasks = (cell.get("tasks") or run["zeroshot_tasks"]) if "zeroshot" in kinds else own.get("zeroshot_tasks")
     # The heads of all seeds are compared on the first seed's tokens.
     first = run["seeds"][:1] if "internals" in kinds else []
-    wanted = {
-        **run, "protocol": cell["protocol"], "evaluate": kinds, "zeroshot_tasks": tasks,
-        "seeds": list(dict.fromkeys([*first, cell["seed"]])), "paper": None,
-    }  # fmt: skip
-    differing: dict[str, Any] = {
+    counts = {environment.get("threads") for environment in made_in}
+    threads = (counts.pop() if len(counts) == 1 else None) or run.get("threads")
+    return {
+        "protocol": cell["protocol"],
         "models": [cell["model"]],
         "methods": [cell["method"]],
         **({} if cell["target"] == DENSE.token else {"targets": [cell["target"]]}),
+        "seeds": list(dict.fromkeys([*first, cell["seed"]])),
+        "evaluate": kinds,
+        **({"zeroshot_tasks": cell.get("tasks") or run["zeroshot_tasks"]} if "zeroshot" in kinds else {}),
+        **({"threads": threads} if threads else {}),
     }
-    for key, value in wanted.items():
+
+
+def _differing(settings: Json) -> dict[str, Any]:
+    """By key of the config, what the run said of the rest and the project's own config does not."""
+    own = settings["defaults"]
+    differing: dict[str, Any] = {}
+    for key, value in {**settings["run"], "paper": None}.items():
         if key in _GROUPS:
             known = own.get(key, {})
             parts = {part: v for part, v in value.items() if part != _WHEN and v not in (None, known.get(part))}
             if parts:
                 differing[key] = parts
-        elif value != own.get(key):
+        elif key not in _SELECTING and value != own.get(key):
             differing[key] = value
     return differing
 
@@ -114,4 +126,4 @@ def _checkout(made_in: Sequence[Json]) -> tuple[tuple[str, ...], tuple[str, ...]
         return (), ("the commit is not known: it was made with an installed package, not in a clone",)
     if dirty:
         return (), (f"it was made with uncommitted changes to commit {sha}, so no commit has exactly this code",)
-    return (f"git checkout {shlex.quote(str(sha))}",), ()
+    return (f"git checkout {shlex.quote(str(sha))}", _ENVIRONMENT), ()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, get_args
 from markupsafe import Markup
 
 from prunebench.config.schema import Kind
+from prunebench.reports.display import off_target
 from prunebench.reports.method import wording
 from prunebench.reports.method.blocks import Blocks, drawn_blocks
 from prunebench.reports.method.cells import PRUNE, CellRows, Step
@@ -52,6 +53,7 @@ class ShownCell:
     Attributes:
         id: where on the page it is, which is also how commands name the cell.
         texts: prompt, the model's text, and the dense model's (empty on its own page).
+        removes: the share of the weights that is gone, where the target asks for another.
         unlisted: how many other measurements are left out.
     """
 
@@ -59,6 +61,7 @@ class ShownCell:
     method: str
     target: str
     seed: str
+    removes: Markup
     status: str
     reason: str
     lines: list[Line]
@@ -109,6 +112,7 @@ def shown_cell(cell: CellRows, around: Surroundings) -> ShownCell:
         method=cell.method,
         target="dense" if cell.target == DENSE.token else Target.parse(cell.target).label,
         seed=cell.seed,
+        removes=_removes(cell),
         status=status,
         reason=reason,
         lines=lines[: len(cell.scores)],
@@ -121,6 +125,14 @@ def shown_cell(cell: CellRows, around: Surroundings) -> ShownCell:
         patch=entry.get("patch", "") if entry else "",
         again=_again(entry, around.provenance) if entry else None,
     )
+
+
+def _removes(cell: CellRows) -> Markup:
+    asked = Target.parse(cell.target).sparsity
+    found = [
+        n.number for n in cell.others if n.metric == "sparsity" and n.status == "ok" and off_target(n.number, asked)
+    ]
+    return wording.value("sparsity", found[0]) if found else Markup("")
 
 
 def _lines(cell: CellRows, dense: CellRows | None, around: Surroundings) -> list[Line]:

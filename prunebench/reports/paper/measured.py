@@ -133,11 +133,12 @@ class Measured:
         return _worst(found)[1] if found else ""
 
     def tied(self, model: str, cells: tuple[tuple[str, str], tuple[str, str]], quantity: Quantity) -> bool:
-        """Whether what was measured cannot tell two cells, (method, target) each, of a model apart.
+        """Whether what was measured does not order two cells, (method, target) each, of a model.
 
-        Where the run has ranked them by paired tests, they share the rank at every seed. Averages over tasks and
-        medians of times have none: there the difference is to be larger than that of two independent numbers with
-        their 95 % intervals, which asks for more than a paired test would. Without intervals nothing is tied.
+        Where the run has ranked them by paired tests, they share the rank at every seed, be it as the ends of a chain
+        of ties. Averages over tasks and medians of times have none: there the difference is to be larger than that of
+        two independent numbers with their 95 % intervals, which asks for more than a paired test would. Without
+        intervals nothing is tied.
         """
         dataset = f"{quantity.metric}/{self._dataset(quantity)}"
         rows = [self._rows.get((model, *cell), []) for cell in cells]

@@ -104,8 +104,8 @@ def claims_tex(verdicts: Sequence[Verdict]) -> str:
     ]
     text = (
         "What the paper claims, checked on this run's numbers: at how many of the targets that could be decided it "
-        r"holds; \emph{not separated} means that the numbers cannot tell its methods apart. The last column is the "
-        "same check on the paper's own numbers."
+        r"holds; \emph{not separated} means that its methods share a rank, as a chain of ties does, or differ by "
+        "less than their intervals. The last column is the same check on the paper's own numbers."
     )
     heights = [max(map(lines_of, row, _CLAIM_COLUMNS)) * LINE + _CLAIM_GAP for row in rows]
     tabulars = [

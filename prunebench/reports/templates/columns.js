@@ -94,7 +94,7 @@ function methodCell(entry) {
 }
 
 function valueCell(entry) {
-  if (entry.status === "ok") return [make("strong", {}, number(entry.score[VALUE])), " ", small(interval(entry.score))];
+  if (entry.status === "ok") return [make("strong", {}, number(entry.score[VALUE])), " ", small(interval(entry.score)), offTarget(entry.cell)];
   const measured = entry.score && entry.score[VALUE] !== null ? small(number(entry.score[VALUE])) : null;
   return [chip(entry.status), " ", measured, make("bdi", {class: "reason"}, entry.reason)];
 }

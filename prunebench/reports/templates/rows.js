@@ -52,6 +52,12 @@ const sharers = perView(() => {
 const groupOf = ({cell, score}) => [cell.target, cell.seed, score[RANK]].join("/");
 const isTied = entry => entry.score?.[RANK] && sharers().get(groupOf(entry)) > 1;
 
+// What is said of a cell that removes another share of the weights than its target asks for; as `off_target` in display.py.
+function offTarget({target, costs: {sparsity}}) {
+  const asked = data.targets[target]?.sparsity; // not of the dense model
+  return Math.abs(sparsity - asked) > data.off_target ? make("span", {class: "tag", title: `its target is ${percent(asked)}`}, `removes ${percent(sparsity)}`) : null;
+}
+
 const isControl = cell => cell.family === "control";
 const origin = cell => data.origins[cell.origin] ?? (cell.origin || "unknown");
 const keyOf = cell => [cell.protocol, cell.model, cell.method, cell.target, cell.seed].join("/");

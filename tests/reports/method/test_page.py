@@ -98,7 +98,10 @@ def test_a_cell_leads_to_its_environment_its_inputs_and_its_commands(pages, sour
             assert value in page.split(f'id="inputs-{key}"')[1]
     made_in = source.provenance["environments"][0]
     assert all(str(made_in[part]) in page for part in ("torch", "cpu", "lock_sha256", "git_sha"))
-    assert f"git checkout {made_in['git_sha']}\nsnakemake --cores all --config models=smollm2-135m" in cell
+    assert (
+        f"git checkout {made_in['git_sha']}\nmake environment\nsnakemake --cores all --config protocol=laptop-512"
+        in cell
+    )
     assert f"prunebench export {WANDA} " in cell
     assert "ab" * 32 in cell
     for target in set(re.findall(r'href="#([^"]*)"', page)):

@@ -114,13 +114,31 @@ def test_whatever_differs_from_the_projects_own_config_is_given(folder, changes)
     check(load_config(merged(own, {"models": ["opt-tiny"], "targets": ["u50", "n2m4"]}, changes)))
 
 
-def test_what_does_not_differ_is_not_given(folder):
+def test_what_selects_the_cell_is_given_whatever_the_config_of_its_commit_says(folder):
     config = load_config(yaml.safe_load(Path("config/config.yaml").read_text()))
     cell = next(cell for cell in expand(config).cells if cell.sweep.method == "wanda" and cell.target == "u50")
     assert commands_of(cell, config) == (
         f"git checkout {CLEAN['git_sha']}",
-        "snakemake --cores all --config models=smollm2-135m methods=wanda targets=u50",
+        "make environment",
+        "snakemake --cores all --config protocol=laptop-512 models=smollm2-135m methods=wanda targets=u50 seeds=0 "
+        "evaluate=perplexity,zeroshot,generation,speed zeroshot_tasks=piqa,arc_easy,hellaswag threads=1",
     )
+
+
+def test_threads_are_those_of_the_records(folder):
+    config = load_config({**yaml.safe_load(Path("config/config.yaml").read_text()), "threads": 4})
+    cell = expand(config).cells[1]
+    assert read_back(commands_of(cell, config, [{**CLEAN, "threads": 2}])[-1]).threads == 2
+
+
+def test_a_published_cell_is_computed_again_without_the_limits_and_threads_of_whoever_builds_the_board(folder):
+    own = yaml.safe_load(Path("config/config.yaml").read_text())
+    builder = load_config({**own, "threads": 2, "limits": {"cell_minutes": 3}, "unsafe_run_untrusted": True})
+    settings = decisive_settings(builder, published=True)
+    cell = expand(builder).cells[1]
+    again = read_back(reproduce(entry_of(cell), settings, [{**CLEAN, "threads": 1}]).commands[-1])
+    assert (again.threads, again.unsafe_run_untrusted) == (1, False)
+    assert again.limits.cell_minutes == own["limits"]["cell_minutes"]
 
 
 def test_other_registries_and_folders_of_methods_are_given(tmp_path, monkeypatch):
