@@ -12,7 +12,8 @@ from prunebench.reports.build import build_method_pages
 from prunebench.reports.source import Source
 from prunebench.results.gather import gather, write_collected
 from prunebench.results.published.board import CODE_CHANGED, published_runs
-from prunebench.results.published.publication import laid_out, merged, read_publication
+from prunebench.results.published.merge import merged
+from prunebench.results.published.publication import laid_out, read_publication
 from tests.results.published.conftest import VARIANT, Project, rewrite
 
 FOLDER = Path("results/published")
@@ -136,7 +137,7 @@ def test_protocols_stay_apart(published: Project) -> None:
     for method in ("dense", "wanda"):
         earlier = read_publication(published.file(method))
         rewrite(published.file(method), renamed)
-        both = merged(earlier, read_publication(published.file(method)))
+        both, _ = merged(earlier, read_publication(published.file(method)))
         published.file(method).write_text(laid_out(both))
     runs = published_runs(published.config, FOLDER)
     assert [*runs] == ["laptop-512", "other"]
