@@ -14,8 +14,8 @@ def publish(name: Name = None, all_: All = False, configfile: ConfigFile = DEFAU
     """Write the records of a method's cells into results/published/NAME.jsonl, one line per cell, to be committed.
 
     What is published is the config's grid, failed cells included; records that are absent or were made from other code
-    or settings are computed first. Cells that were published from other configs stay. `prunebench board` makes the
-    pages from these files alone.
+    or settings are computed first. What other configs published stays while it is of the same code and settings.
+    `prunebench board` makes the pages from these files alone.
     """
     import os
     from collections import Counter
@@ -57,5 +57,7 @@ def publish(name: Name = None, all_: All = False, configfile: ConfigFile = DEFAU
         counts = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
         state = "written" if written.changed else "unchanged"
         say(f"{written.path}: {len(written.publication.cells)} cells ({counts}){kept}, {written.size} bytes, {state}")
+        for what, count in written.dropped.items():
+            say(f"no longer in it: {count} {what}")
         if found := written.publication.uncommitted:
             say(f"warning: the file says that this is not committed: {', '.join(found)}")

@@ -14,6 +14,7 @@ TABLE_FOLDER = "reports/tables"
 TABLE_DOCUMENT = "all.tex"  # in that folder, beside the tables it puts in
 FIGURE_FOLDER = "reports/figures"
 PAPER_DOCUMENT = "paper.tex"
+PAGE_MARK = '<meta name="generator" content="prunebench, page of a method">'
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ def remove_stale(folder: Path, names: Iterable[str], suffixes: Iterable[str]) ->
 
 
 def remove_other_pages(folder: Path, names: Iterable[str]) -> None:
-    """Remove what earlier grids left in a folder that holds nothing but pages."""
+    """Remove pages of methods that earlier grids left in a folder; without `PAGE_MARK` a file is somebody else's."""
     kept = set(names)
     for path in folder.glob("*.html"):
-        if path.stem not in kept:
+        if path.stem not in kept and PAGE_MARK.encode() in path.read_bytes():
             path.unlink()

@@ -119,7 +119,8 @@ class Panel:
 def panels(source: Source) -> Iterator[Panel]:
     """The panels of all scored metrics, by protocol, model, metric and dataset."""
     rows = source.metrics
-    scored = rows[rows["metric"].isin(METRICS)]
+    # A cell without a number that yet did well lacks tasks that the mean is over: it has no place in that panel.
+    scored = rows[rows["metric"].isin(METRICS) & ((rows["status"] != "ok") | rows["number"].notna())]
     ranks = rows[rows["metric"] == RANK].rename(
         columns={"value": "rank", "number": "place", "dataset": "scored", "low": "best"}
     )

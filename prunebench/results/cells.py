@@ -8,6 +8,7 @@ from typing import Protocol
 from prunebench.errors import DamagedFile
 from prunebench.layout import Sweep
 from prunebench.results.records import CellId, EvaluationRecord, Measurement, PruneRecord, Record, Status, read_record
+from prunebench.targets import DENSE
 
 
 class GridCell(Protocol):
@@ -33,6 +34,7 @@ class CellResult:
         evaluations: by kind, what was measured.
         tasks: the zero-shot tasks it gets; none are all of the config.
         rejection: why the model's numbers are not to be believed; empty if they are.
+        elsewhere: why its speeds do not compare with the dense row's; empty if they do.
     """
 
     sweep: Sweep
@@ -41,6 +43,7 @@ class CellResult:
     evaluations: Mapping[str, EvaluationRecord]
     rejection: str = ""
     tasks: tuple[str, ...] = ()
+    elsewhere: str = ""
 
     def outcome(self, kind: str | None = None) -> tuple[Status, str]:
         """Status and reason of one kind of evaluation, or of the pruning (None), which decides all kinds."""
@@ -70,9 +73,14 @@ def load_cells(
     return [replace(check(_load(root, c.sweep, c.target, c.kinds)), tasks=tuple(c.tasks)) for c in cells]
 
 
-def shared_tasks(results: Iterable[CellResult]) -> set[str] | None:
-    """The tasks that every cell with zero-shot tasks gets; None where each gets all."""
-    some = [set(result.tasks) for result in results if "zeroshot" in result.evaluations and result.tasks]
+def averaged_tasks(results: Iterable[CellResult], of_paper: bool = False) -> set[str] | None:
+    """The tasks that means are over; None where they are all.
+
+    They are those of the dense rows, so that no other cell decides what is averaged. A paper's grid gives cells the
+    tasks that it shows: there they are those that every cell with zero-shot tasks gets.
+    """
+    with_tasks = [result for result in results if "zeroshot" in result.evaluations and result.tasks]
+    some = [set(result.tasks) for result in with_tasks if of_paper or result.target == DENSE.token]
     return set.intersection(*some) if some else None
 
 

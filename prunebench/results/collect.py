@@ -1,6 +1,6 @@
 """From records to `metrics.csv`: one tidy row per cell and metric, failed cells included."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import isfinite, nan
 from pathlib import Path
 from typing import NamedTuple
@@ -10,8 +10,8 @@ import pandas as pd
 
 from prunebench.files import replacing
 from prunebench.plugins.description import Description
-from prunebench.results.cells import CellResult, shared_tasks
-from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY, SCORED, TIMED, Pair, within
+from prunebench.results.cells import CellResult
+from prunebench.results.expected import CONTINUATION, MEAN, OF_MACHINE, PERPLEXITY, SCORED, TIMED, Pair, within
 from prunebench.results.intervals import Floats, mean_intervals, median_interval
 from prunebench.results.ranking import rank_methods
 from prunebench.results.records import Cost, Size
@@ -29,7 +29,10 @@ class _Score(NamedTuple):
 
 
 def collect(
-    results: Sequence[CellResult], methods: Mapping[str, Description], expected: Mapping[str, Sequence[Pair]]
+    results: Sequence[CellResult],
+    methods: Mapping[str, Description],
+    expected: Mapping[str, Sequence[Pair]],
+    averaged: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """All rows of a grid, sorted; the order of `results` does not matter.
 
@@ -39,13 +42,15 @@ def collect(
     target, metric, dataset): those that failed share the last one, those that do not apply (`na`) have
     none, and the dense model is not ranked. A task may not define a metric (BoolQ has no `acc_norm`): what no
     cell reports of a task that cells do report has no rows. A cell has the rows of its own tasks, and the mean over
-    those that have the metric and that every cell with zero-shot tasks gets. Of a model's
-    internals a cell has the rows of what it reports of the blocks.
+    the averaged ones that have the metric; a cell that lacks one of them has no mean, and its row says so. Speeds that
+    were timed on another machine than the dense row's are left out likewise. Of a model's internals a cell has the rows
+    of what it reports of the blocks.
 
     Args:
         results: the cells of the grid with their records (`cells.load_cells`).
         methods: by name without variant.
         expected: by kind of evaluation, the pairs every cell should have (`expected.expected_pairs`).
+        averaged: the tasks that means are over; None are all (`cells.averaged_tasks`).
 
     Returns:
         One row per cell and metric, with the columns `rows.COLUMNS`.
@@ -57,7 +62,7 @@ def collect(
         for measurement in record.measurements
     }
     defined = {kind: _defined(pairs, reported) for kind, pairs in expected.items()}
-    sizes, shared = _sizes(results), shared_tasks(results)
+    sizes = _sizes(results)
     rows: list[Row] = []
     scores: list[_Score] = []
     for result in results:
@@ -67,9 +72,12 @@ def collect(
             if kind not in result.evaluations:
                 continue  # not wanted of this cell
             rows += _cost_rows(result, cell, kind)
-            averaged = [pair for pair in pairs if shared is None or pair[1] in shared]
-            for pair in _pairs_of(result, kind, pairs, averaged):
-                score = _measured(result, cell, kind, pair, averaged)
+            in_mean = [pair for pair in pairs if averaged is None or pair[1] in averaged]
+            for pair in _pairs_of(result, kind, pairs, in_mean):
+                if reason := _left_out(result, kind, pair, in_mean):
+                    rows.append(cell.measured(*pair, None, ("ok", reason)))
+                    continue
+                score = _measured(result, cell, kind, pair, in_mean)
                 rows.append(score.row)
                 if score.row.metric in SCORED:
                     scores.append(score)
@@ -164,6 +172,19 @@ def _pairs_of(result: CellResult, kind: str, pairs: Sequence[Pair], averaged: Se
         for metric, dataset in pairs
         if (metric in means if dataset == MEAN else not result.tasks or dataset in result.tasks)
     ]
+
+
+def _left_out(result: CellResult, kind: str, pair: Pair, in_mean: Sequence[Pair]) -> str:
+    """Why a cell that did well has no number for this pair, or nothing."""
+    metric, dataset = pair
+    if result.outcome(kind)[0] != "ok":
+        return ""
+    if metric in OF_MACHINE:
+        return result.elsewhere
+    if kind != "zeroshot" or dataset != MEAN or not result.tasks:
+        return ""
+    lacking = [task for m, task in in_mean if m == metric and task != MEAN and task not in result.tasks]
+    return f"no mean: not measured on {', '.join(lacking)}" if lacking else ""
 
 
 def _found_within(result: CellResult, blocks: Sequence[Pair]) -> list[Pair]:

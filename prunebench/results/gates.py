@@ -1,11 +1,11 @@
 """Gates that cells pass before their numbers are believed: how each compares with the dense row of its model."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 
-from prunebench.plugins.header import Value, parse_variant
+from prunebench.plugins.header import parse_variant
 from prunebench.results.cells import CellResult
 from prunebench.results.expected import PERPLEXITY
 from prunebench.results.records import EvaluationRecord, PruneRecord
@@ -14,6 +14,8 @@ from prunebench.targets import DENSE
 
 # By model, protocol and dataset: the perplexity the dense model is known to have.
 References = Mapping[str, Mapping[str, Mapping[str, float]]]
+# Protocol, model, what it is, and which: of calibration tokens their seed and number, of an evaluation the dataset.
+_Shared = tuple[object, ...]
 
 REFERENCE_TOLERANCE = 0.02
 _ANSWERED = ("ok", "diverged")
@@ -27,50 +29,76 @@ def gated(results: Sequence[CellResult], references: References | None = None) -
     A model whose dense perplexity is known for the protocol and deviates from it by more than
     `REFERENCE_TOLERANCE` was not evaluated as the protocol says: all its cells are rejected. So are cells made from
     another model, measured on other data, in another dtype or on another kind of device than their dense row; cells
-    calibrated on other tokens than most of those with the same seed and as many samples; and speeds timed on another
-    machine.
+    calibrated on other tokens than most methods with the same seed and as many samples; and cells measured on other
+    data than most methods, of a dataset that the dense row lacks. Speeds timed on another machine than the dense
+    row's are marked (`CellResult.elsewhere`).
     """
     dense = {(r.sweep.model, r.sweep.protocol): r for r in results if r.target == DENSE.token}
-    calibrated = _calibrations(results)
+    usual = _usual(results, dense.values())
     rejections: dict[tuple[str, str], str] = {}
     for (model, protocol), result in dense.items():
         known = (references or {}).get(model, {}).get(protocol, {})
         if PERPLEXITY in result.evaluations and (reason := _deviation(result, known)):
             rejections[model, protocol] = reason
 
-    def rejection(result: CellResult) -> str:
+    def checked(result: CellResult) -> CellResult:
         key = result.sweep.model, result.sweep.protocol
-        if key in rejections:
-            return rejections[key]
-        other = _other_numbers(result, dense[key]) if key in dense else ""
-        return other or _other_calibration(result, calibrated)
+        reference = dense.get(key)
+        rejection = rejections.get(key, "")
+        if not rejection and reference is not None:
+            rejection = _other_numbers(result, reference)
+        elsewhere = _timed_elsewhere(result, reference) if reference is not None else ""
+        return replace(result, rejection=rejection or _unusual(result, usual), elsewhere=elsewhere)
 
-    def timed(result: CellResult) -> CellResult:
-        key = result.sweep.model, result.sweep.protocol
-        return _timed_elsewhere(result, dense[key]) if key in dense else result
-
-    return [timed(replace(result, rejection=rejection(result))) for result in results]
+    return [checked(result) for result in results]
 
 
-def _calibrations(results: Sequence[CellResult]) -> dict[tuple[str, str, int, Value], str]:
-    """The digest of the calibration tokens that most cells have of a protocol, model, seed and number of samples."""
-    found: dict[tuple[str, str, int, Value], Counter[str]] = {}
+def _usual(results: Iterable[CellResult], dense: Iterable[CellResult]) -> dict[_Shared, str]:
+    """Of what methods must share, the dense row's digest, or else that which most methods have, of one vote each.
+
+    Where as many have another, that of more cells counts, and then the first in the alphabet.
+    """
+    cells: dict[_Shared, dict[str, Counter[str]]] = {}
     for result in results:
-        if _CALIBRATION in result.prune.key:
-            found.setdefault(_sample(result), Counter())[result.prune.key[_CALIBRATION]] += 1
-    return {sample: digests.most_common(1)[0][0] for sample, digests in found.items()}
+        method = parse_variant(result.sweep.method)[0]
+        for what, digest in _shared(result).items():
+            cells.setdefault(what, {}).setdefault(method, Counter())[digest] += 1
+    usual = {what: _most(of_methods.values()) for what, of_methods in cells.items()}
+    for result in dense:
+        usual |= _shared(result)
+    return usual
 
 
-def _sample(result: CellResult) -> tuple[str, str, int, Value]:
+def _most(of_methods: Iterable[Counter[str]]) -> str:
+    votes, cells = Counter[str](), Counter[str]()
+    for found in of_methods:
+        votes[min(found, key=lambda digest: (-found[digest], digest))] += 1
+        cells.update(found)
+    return min(cells, key=lambda digest: (-votes[digest], -cells[digest], digest))
+
+
+def _shared(result: CellResult) -> dict[_Shared, str]:
+    """What the cell has the same of as other methods of its model: calibration tokens and data, by what they are of."""
     sweep = result.sweep
-    return sweep.protocol, sweep.model, sweep.seed, parse_variant(sweep.method)[1].get("nsamples")
+    found: dict[_Shared, str] = {}
+    if _CALIBRATION in result.prune.key:
+        nsamples = parse_variant(sweep.method)[1].get("nsamples")
+        found[sweep.protocol, sweep.model, _CALIBRATION, sweep.seed, nsamples] = result.prune.key[_CALIBRATION]
+    for kind, record in result.evaluations.items():
+        for name, digest in record.key.items() if record.status in _ANSWERED else ():
+            if name.startswith(DATASET):
+                found[sweep.protocol, sweep.model, kind, name] = digest
+    return found
 
 
-def _other_calibration(result: CellResult, usual: Mapping[tuple[str, str, int, Value], str]) -> str:
-    made = result.prune.key.get(_CALIBRATION)
-    if made is None or made == (expected := usual[_sample(result)]):
-        return ""
-    return f"calibrated on other tokens ({made}) than the other methods ({expected}); numbers of the two do not compare"
+def _unusual(result: CellResult, usual: Mapping[_Shared, str]) -> str:
+    """In what the cell differs from what most methods were calibrated or measured on, or nothing."""
+    for what, digest in _shared(result).items():
+        if digest != (expected := usual[what]):
+            name = str(what[3]).removeprefix(DATASET)
+            how = "calibrated on other tokens" if what[2] == _CALIBRATION else f"measured on other data of {name}"
+            return f"{how} ({digest}) than the other methods ({expected}); numbers of the two do not compare"
+    return ""
 
 
 def _other_numbers(result: CellResult, dense: CellResult) -> str:
@@ -100,21 +128,19 @@ def _other_inputs(key: Mapping[str, str], dense: Mapping[str, str]) -> str:
     return ""
 
 
-def _timed_elsewhere(result: CellResult, dense: CellResult) -> CellResult:
-    """The cell with its speed rejected if it was timed on another machine than the dense row's."""
+def _timed_elsewhere(result: CellResult, dense: CellResult) -> str:
+    """On which other machine than the dense row's the cell was timed, or nothing."""
     record, reference = (r.evaluations.get("speed") for r in (result, dense))
     if record is None or reference is None or not record.status == reference.status == "ok":
-        return result
+        return ""
     here, there = ([str(r.provenance.get(part)) for part in _MACHINE] for r in (record, reference))
-    if here == there:
-        return result
     differing = [(a, b) for a, b in zip(here, there, strict=True) if a != b]
-    reason = (
+    return (
         f"timed on {', '.join(a for a, _ in differing)}, the dense row on {', '.join(b for _, b in differing)}; speeds "
-        "of two machines do not compare: delete the speed.json of one of them and run snakemake again"
+        "of two machines do not compare, only how much faster each model is than the dense one timed beside it"
+        if differing
+        else ""
     )
-    rejected = EvaluationRecord(cell=record.cell, kind=record.kind, status="rejected", reason=reason, key={})
-    return replace(result, evaluations={**result.evaluations, "speed": rejected})
 
 
 def _deviation(dense: CellResult, known: Mapping[str, float]) -> str:

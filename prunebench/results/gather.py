@@ -19,7 +19,7 @@ from prunebench.plugins.header import parse_variant
 from prunebench.plugins.method_file import describe_file
 from prunebench.plugins.references import read_references
 from prunebench.plugins.variants import recovery_settings
-from prunebench.results.cells import CellResult, load_cells, shared_tasks
+from prunebench.results.cells import CellResult, averaged_tasks, load_cells
 from prunebench.results.expected import Pair, block_pairs, expected_pairs
 from prunebench.results.gates import gated
 from prunebench.results.runfiles import write_run
@@ -53,12 +53,12 @@ def write_collected(
     methods = described_methods(config)
     references = {name: spec.reference for name, spec in config.model_registry.items()}
     results = gated(results, references)
-    frame = collect(results, methods, measured_pairs(config))
+    some = averaged_tasks(results, config.paper is not None)
+    frame = collect(results, methods, measured_pairs(config), some)
     titles = _titles(config)
     protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}
     run = summarise(results, methods, titles["models"], titles["datasets"], protocols)
-    shared = shared_tasks(results)
-    averaged = None if shared is None else [task for task in config.zeroshot_tasks if task in shared]
+    averaged = None if some is None else [task for task in config.zeroshot_tasks if task in some]
     run |= {
         "overlaps": overlaps(config),
         "paper": _paper(config),

@@ -1,12 +1,14 @@
 """Which methods differ from those at a commit. Comments, docstrings and layout are no difference."""
 
 import io
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from prunebench import ENGINE_VERSION
 from prunebench.errors import PrunebenchError
 from prunebench.git import git, git_bytes
 from prunebench.plugins.digest import method_digest
@@ -21,7 +23,8 @@ class Changes:
 
     Attributes:
         base: the commit compared with: where this branch left the one that was named.
-        package: whether the package itself differs, which can change what any method gives.
+        package: whether the package itself differs.
+        engine: whether its `ENGINE_VERSION` does, which says that any method's numbers may move.
     """
 
     base: str
@@ -29,6 +32,7 @@ class Changes:
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     package: bool
+    engine: bool
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -71,7 +75,15 @@ def find_changes(ref: str, method_paths: Iterable[Path]) -> Changes:
         tuple(sorted(name for name in now.keys() & before.keys() if now[name] != before[name])),
         tuple(sorted(before.keys() - now.keys())),
         bool(changed.strip()),
+        _engine_at(base) not in (None, ENGINE_VERSION),
     )
+
+
+def _engine_at(commit: str) -> int | None:
+    """The package's `ENGINE_VERSION` at a commit, which is in the package of the working directory's project."""
+    source = git(Path(), "show", f"{commit}:./{_PACKAGE}/__init__.py") or ""
+    found = re.search(r"^ENGINE_VERSION = (\d+)$", source, re.MULTILINE)
+    return int(found[1]) if found else None
 
 
 def _digests_at(commit: str, folders: Iterable[Path], scratch: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from prunebench.plugins.digest import method_digest
 from prunebench.results.gates import gated
 from prunebench.results.published.board import published_runs
 from prunebench.results.published.lines import cell_name
-from prunebench.results.published.moved import Change, changes_since, objections
+from prunebench.results.published.moved import Change, What, changes_since, objections
 from prunebench.results.published.publication import SUFFIX, read_publication
 from prunebench.review.changes import Changes
 
@@ -27,13 +27,19 @@ class PublishedReview:
 def review_published(folder: Path, config: Config, changes: Changes) -> PublishedReview:
     """Hold the published files against the methods' code and against those at the commit.
 
-    A published number may move with its method's code, or with the package; no other may.
+    A published number may move with its method's code, or with the engine's version; with the package, cells may be
+    measured further. No other change may be, nor may a cell go whose method stays as it is.
     """
     try:
         cells = changes_since(folder, changes.base)
-        moved = [cell for cell in cells if cell.what in ("moved", "removed")]
-        own = None if changes.package else (*changes.present, *changes.removed)
-        problems = [*objections(moved, own), *_outdated(folder, config, changes), *_rejected(folder, config)]
+        own = (*changes.present, *changes.removed)
+        free: dict[What, bool] = {"removed": False, "moved": changes.engine, "measured further": changes.package}
+        objected = [
+            objection
+            for what, any_may in free.items()
+            for objection in objections([cell for cell in cells if cell.what == what], None if any_may else own)
+        ]
+        problems = [*objected, *_outdated(folder, config, changes), *_rejected(folder, config)]
     except PrunebenchError as error:  # a damaged file, or one whose method is gone
         return PublishedReview((), (str(error),), ())
     hints = [

@@ -36,7 +36,7 @@ _States = tuple[tuple[str, int, int], ...]
 
 def prune_params(config: Config, sweep: Sweep) -> str:
     """Digest of everything but the targets and the input files that decides how `sweep` is pruned."""
-    return digest_json(_prune_settings(config, sweep))
+    return digest_json(prune_settings(config, sweep))
 
 
 def evaluate_params(config: Config, sweep: Sweep, kind: Kind, tasks: Mapping[str, Sequence[str]] | None = None) -> str:
@@ -46,7 +46,27 @@ def evaluate_params(config: Config, sweep: Sweep, kind: Kind, tasks: Mapping[str
         tasks: by target, the zero-shot tasks of cells that get only some.
     """
     some = [tasks] if tasks and kind == "zeroshot" else []
-    return digest_json([_run_settings(config), _dataset_settings(config, kind), *some])
+    return digest_json([run_settings(config), _dataset_settings(config, kind), *some])
+
+
+def run_settings(config: Config) -> dict[str, str]:
+    """What every key has of the engine and the config."""
+    return {"engine": str(ENGINE_VERSION), "dtype": config.protocol_spec.dtype.model_dump_json()}
+
+
+def prune_settings(config: Config, sweep: Sweep) -> dict[str, str]:
+    """What the key of a sweep's prune records has that takes no input file to know, but for the target."""
+    name, values = parse_variant(sweep.method)
+    if not _calibrated(config, sweep):
+        values.pop("nsamples", None)
+    peft = {"peft": str(package_version("peft"))} if "lora" in values else {}
+    return {
+        **run_settings(config),
+        **peft,
+        "method": _method_digest(config.method_files[name]),
+        "params": json.dumps(values, sort_keys=True),
+        "seed": str(sweep.seed),
+    }
 
 
 def prune_key(config: Config, sweep: Sweep, target: str) -> dict[str, str]:
@@ -58,7 +78,7 @@ def prune_key(config: Config, sweep: Sweep, target: str) -> dict[str, str]:
         PrunebenchError: the model or the calibration tokens are not there yet.
     """
     key = {
-        **_prune_settings(config, sweep),
+        **prune_settings(config, sweep),
         "target": target,
         "model": asset_digest(Path(MODEL.format(model=sweep.model))),
     }
@@ -83,7 +103,7 @@ def evaluation_key(
     some = tasks if kind == "zeroshot" else ()
     files = {name: _dataset_digest(config, sweep, kind, name) for name in some or datasets(config, kind)}
     return {
-        **_run_settings(config),
+        **run_settings(config),
         "patch": patch_sha256,
         "model": asset_digest(Path(MODEL.format(model=sweep.model))),
         **{
@@ -175,24 +195,6 @@ def ids_digest(path: Path, rows: int | None = None) -> str:
     shape, data = read_raw(path)
     used = shape[0] if rows is None else min(rows, shape[0])
     return digest_json(["I32", used, *shape[1:], hashlib.sha256(data[: used * (len(data) // shape[0])]).hexdigest()])
-
-
-def _run_settings(config: Config) -> dict[str, str]:
-    return {"engine": str(ENGINE_VERSION), "dtype": config.protocol_spec.dtype.model_dump_json()}
-
-
-def _prune_settings(config: Config, sweep: Sweep) -> dict[str, str]:
-    name, values = parse_variant(sweep.method)
-    if not _calibrated(config, sweep):
-        values.pop("nsamples", None)
-    peft = {"peft": str(package_version("peft"))} if "lora" in values else {}
-    return {
-        **_run_settings(config),
-        **peft,
-        "method": _method_digest(config.method_files[name]),
-        "params": json.dumps(values, sort_keys=True),
-        "seed": str(sweep.seed),
-    }
 
 
 def _method_digest(path: Path) -> str:

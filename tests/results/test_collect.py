@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from prunebench.layout import Sweep
-from prunebench.results.cells import CellResult, shared_tasks
+from prunebench.results.cells import CellResult, averaged_tasks
 from prunebench.results.collect import collect, write
 from prunebench.results.expected import expected_pairs
 from prunebench.results.ranking import rank_methods
@@ -174,11 +174,19 @@ def test_a_cell_that_lacks_a_task_others_have_gets_no_mean(tmp_path):
     assert rows["status"]["arc_easy"] == "ok"
 
 
-def test_cells_of_other_tasks_have_rows_of_their_own_and_a_mean_over_those_that_all_have(tmp_path):
+def with_some_tasks(tmp_path):
+    """A run in which Wanda was measured on two of the tasks and magnitude on one."""
     run = make_run(tmp_path, methods=("dense", "wanda", "magnitude"), targets=("u50",), models=("opt-tiny",))
     more, some = ("piqa", "arc_easy"), ("arc_easy",)
     run.cells[1:] = [replace(run.cells[1], tasks=more), replace(run.cells[2], tasks=some)]
-    frame = run.collect()
+    return run, more, some
+
+
+def test_cells_of_a_papers_grid_have_rows_of_their_tasks_and_a_mean_over_those_that_all_have(tmp_path):
+    run, more, some = with_some_tasks(tmp_path)
+    averaged = averaged_tasks(run.results(), of_paper=True)
+    assert averaged == set(some)
+    frame = collect(run.results(), run.methods, run.expected, averaged)
     rows = {method: pick(frame, metric="acc", method=method).set_index("dataset") for method in ("dense", "wanda")}
     assert set(rows["dense"].index) == {"mean", *TASKS}
     assert set(rows["wanda"].index) == {"mean", *more}
@@ -186,7 +194,32 @@ def test_cells_of_other_tasks_have_rows_of_their_own_and_a_mean_over_those_that_
     for of_method in rows.values():
         assert of_method["value"]["mean"] == pytest.approx(np.mean([of_method["value"][task] for task in some]))
     assert set(pick(frame, metric="rank", dataset="acc/mean")["n"]) == {2}
-    assert shared_tasks(run.results()) == set(some)
+
+
+def test_a_method_measured_on_fewer_tasks_has_no_mean_and_takes_nobody_elses(tmp_path):
+    run, _, _ = with_some_tasks(tmp_path)
+    run.cells[1] = replace(run.cells[1], tasks=())
+    averaged = averaged_tasks(run.results())
+    assert averaged is None
+    frame = collect(run.results(), run.methods, run.expected, averaged)
+    means = pick(frame, metric="acc", dataset="mean").set_index("method")
+    assert means["n"]["dense"] == means["n"]["wanda"] == 40 * len(TASKS)
+    assert (means["status"]["magnitude"], means["reason"]["magnitude"]) == (
+        "ok", "no mean: not measured on piqa, hellaswag"
+    )  # fmt: skip
+    assert pd.isna(means["value"]["magnitude"])
+    ranked = pick(frame, metric="rank", dataset="acc/mean")
+    assert set(ranked["method"]) == {"wanda"}
+    assert set(pick(frame, metric="rank", dataset="acc/arc_easy")["n"]) == {2}
+
+
+def test_means_are_over_the_tasks_of_the_dense_row_where_others_have_more(tmp_path):
+    run, more, _ = with_some_tasks(tmp_path)
+    run.cells[:2] = [replace(run.cells[0], tasks=more), replace(run.cells[1], tasks=())]
+    averaged = averaged_tasks(run.results())
+    assert averaged == set(more)
+    means = pick(collect(run.results(), run.methods, run.expected, averaged), metric="acc", dataset="mean")
+    assert means.set_index("method")["n"].dropna().to_dict() == {"dense": 80, "wanda": 80}
 
 
 def test_ranks_are_those_of_the_paired_test_on_the_losses(run, frame):
@@ -338,6 +371,19 @@ def test_speeds_are_medians_with_intervals_and_without_ranks():
     assert (failed["status"], failed["reason"]) == ("timeout", "too slow")
     assert failed[["value", "ci_low", "ci_high", "n"]].isna().all()
     assert "rank" not in set(frame["metric"])
+
+
+def test_of_a_cell_timed_on_another_machine_only_what_is_of_no_machine_is_left():
+    pairs = {"speed": [("prefill_speedup", ""), ("flops", ""), ("decode_tokens_per_second", "dense")]}
+    results = [speed_result("u00"), replace(speed_result("s20"), elsewhere="timed on another machine")]
+    frame = collect(results, {name: described(name) for name in ("dense", "flap")}, pairs)
+    rows = frame[frame["target"] == "s20"].set_index("metric")
+    assert rows["value"]["prefill_speedup"] == 1.25
+    assert rows["value"]["flops"] == 1e9
+    gone = rows.loc["decode_tokens_per_second"]
+    assert (gone["status"], gone["reason"]) == ("ok", "timed on another machine")
+    assert gone[["value", "ci_low", "ci_high", "n"]].isna().all()
+    assert one(frame, target="u00", metric="decode_tokens_per_second")["value"] == 40.0
 
 
 def test_the_curve_of_recovery_fine_tuning_has_a_row_for_each_point(tmp_path):

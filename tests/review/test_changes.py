@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from prunebench import ENGINE_VERSION
 from prunebench.errors import PrunebenchError
 from prunebench.review.changes import find_changes
 
@@ -104,3 +105,14 @@ def test_what_git_does_not_know_is_told(methods: Path, tmp_path_factory, monkeyp
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     with pytest.raises(PrunebenchError, match="in no git repository"):
         find_changes("main", [])
+
+
+def test_only_a_new_version_of_the_engine_is_a_change_of_it(methods: Path) -> None:
+    package = Path("prunebench/__init__.py")
+    package.write_text(f"ENGINE_VERSION = {ENGINE_VERSION}\n")
+    commit()
+    same = find_changes("HEAD", [methods])
+    package.write_text("ENGINE_VERSION = 99\n")
+    commit()
+    other = find_changes("HEAD", [methods])
+    assert (same.engine, other.engine, find_changes("main", [methods]).engine) == (False, True, False)

@@ -1,6 +1,7 @@
 """A changed method needs its results published again, and no other method's may move."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,52 @@ def test_a_number_of_another_method_must_not_move(project: Project) -> None:
 def test_a_number_that_moves_by_itself_is_never_right(project: Project) -> None:
     rewrite(project.file("sparsegpt"), moved)
     assert reviewed(project)[1].problems
+
+
+def without_zeroshot(line: dict[str, Any], number: int) -> None:
+    line.get("evaluations", {}).pop("zeroshot", None)
+
+
+def with_internals(line: dict[str, Any], number: int) -> None:
+    if number:
+        line["evaluations"]["internals"] = {**line["evaluations"]["generation"], "measurements": []}
+
+
+@pytest.mark.parametrize(
+    ("package", "engine", "change", "objected"),
+    [
+        (True, False, moved, True),
+        (True, True, without_zeroshot, True),  # made from the same as before
+        (False, False, with_internals, True),
+        (True, False, with_internals, False),
+    ],
+)
+def test_an_edit_of_the_package_frees_no_number(project: Project, package, engine, change, objected) -> None:
+    rewrite(project.file("sparsegpt"), change)
+    changes = replace(find_changes("main", project.config.method_paths), package=package, engine=engine)
+    assert bool(review_published(Path(PUBLISHED), project.config, changes).problems) is objected
+
+
+def test_numbers_may_move_with_the_version_of_the_engine(project: Project) -> None:
+    def again(line: dict[str, Any], number: int) -> None:
+        moved(line, number)
+        if number:
+            line["prune"]["key"]["engine"] = "2"
+
+    rewrite(project.file("sparsegpt"), again)
+    changes = find_changes("main", project.config.method_paths)
+    for engine in (False, True):
+        review = review_published(Path(PUBLISHED), project.config, replace(changes, package=True, engine=engine))
+        assert bool(review.problems) is not engine
+
+
+@pytest.mark.parametrize("engine", [False, True])
+def test_what_is_published_of_a_method_that_stays_must_not_go(project: Project, engine: bool) -> None:
+    project.file("random").unlink()
+    changes = replace(find_changes("main", project.config.method_paths), package=True, engine=engine)
+    problems = review_published(Path(PUBLISHED), project.config, changes).problems
+    assert problems
+    assert all("was removed, but random is none of the methods that may change" in problem for problem in problems)
 
 
 def test_what_is_published_of_a_removed_method_goes_with_it(project: Project) -> None:

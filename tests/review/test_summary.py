@@ -10,7 +10,7 @@ from prunebench.review.published import PublishedReview
 from prunebench.review.summary import summarise_review
 from prunebench.trial.outcome import Line, Outcome
 
-CHANGES = Changes("0123456789abcdef", ("mine",), (), ("old",), False)
+CHANGES = Changes("0123456789abcdef", ("mine",), (), ("old",), False, False)
 NOTHING = PublishedReview((), (), ())
 KEPT, BROKEN = Finding("exact_n_m", "N of M", ""), Finding("all_finite", "no NaN", "x <img>\n|: NaN")
 LINE = Line("mine", "Mine", 1, 1, 1, 20.0, 19.0, 21.0, 0.1, 1.0, 0.5, "ok", "")

@@ -14,6 +14,7 @@ from prunebench.reports.method.cells import CellRows, cells_by_method
 from prunebench.reports.method.citation import cited
 from prunebench.reports.method.highlight import highlighted
 from prunebench.reports.method.shown import ShownCell, Surroundings, shown_cell
+from prunebench.reports.names import PAGE_MARK
 from prunebench.reports.panels import DENSE_METHOD
 from prunebench.reports.source import Source
 from prunebench.reports.templating import asset, environment
@@ -68,6 +69,7 @@ def _page(source: Source, name: str, entry: Json, cells: Sequence[CellRows], aro
     for cell in every:
         statuses[cell.status] = statuses.get(cell.status, 0) + 1
     return environment().get_template("method.html.j2").render(
+        mark=Markup(PAGE_MARK),
         name=name,
         entry=entry,
         title=entry["title"] or source.title("methods", name),

@@ -7,11 +7,13 @@ from typing import get_args
 
 from prunebench import ENGINE_VERSION
 from prunebench.config.load import DENSE_METHOD, Config
+from prunebench.config.protocols import Protocol
 from prunebench.config.schema import Kind
+from prunebench.config.strict import Strict
 from prunebench.errors import PrunebenchError, unknown_name
 from prunebench.plugins.digest import method_digest
 from prunebench.results.cells import CellResult
-from prunebench.results.published.publication import SUFFIX, Publication, joined, read_published, same_meaning
+from prunebench.results.published.publication import SUFFIX, Publication, joined, read_published, settings_used
 from prunebench.targets import DENSE
 
 CODE_CHANGED = "the method's code has changed since this was published"
@@ -52,13 +54,7 @@ def _as_config(
 ) -> Config:
     """The config whose run has these cells."""
     having = {name: found for name, found in published.items() if protocol in found.protocols}
-    (first, settings), *others = ((name, found.protocols[protocol]) for name, found in having.items())
-    for name, other in others:
-        if not same_meaning(settings, other):
-            raise PrunebenchError(
-                f"{folder / (first + SUFFIX)} and {folder / (name + SUFFIX)} were published under different settings "
-                f"of protocol {protocol!r}; publish both again under the present ones"
-            )
+    settings = _settings(folder, protocol, having)
     models = _ordered({cell.sweep.model for cell in cells}, config.models)
     tasks = joined(found.tasks[protocol] for found in having.values())
     for what, names, known in (
@@ -86,6 +82,22 @@ def _as_config(
     )
 
 
+def _settings(folder: Path, protocol: str, having: Mapping[str, Publication]) -> Protocol:
+    """The settings of a protocol, each part from files that depend on it; those must have the same."""
+    parts: dict[str, tuple[str, Strict]] = {}
+    for name, found in having.items():
+        for part, settings in settings_used(found, protocol).items():
+            first, known = parts.setdefault(part, (name, settings))
+            if settings != known:
+                raise PrunebenchError(
+                    f"{folder / (first + SUFFIX)} and {folder / (name + SUFFIX)} were published under different "
+                    f"settings of {part} in protocol {protocol!r}; publish again what was not published under the "
+                    "present ones"
+                )
+    whole = next(iter(having.values())).protocols[protocol]
+    return whole.model_copy(update={part: settings for part, (_, settings) in parts.items()})
+
+
 def _marked(cell: CellResult, digest: str) -> CellResult:
     """The cell with a remark where what made it is no longer what is there; `digest` is the method's as it is."""
     changes = [CODE_CHANGED] if cell.prune.key.get("method") != digest else []
@@ -106,7 +118,12 @@ def _tasks_named(config: Config, cell: CellResult) -> CellResult:
 
 def _check_dense(folder: Path, protocol: str, cells: Iterable[CellResult]) -> None:
     cells = list(cells)
-    dense = {cell.sweep.model for cell in cells if cell.target == DENSE.token}
+    dense = {cell.sweep.model: cell for cell in cells if cell.target == DENSE.token}
+    if len({frozenset(cell.tasks) for cell in dense.values() if "zeroshot" in cell.evaluations}) > 1:
+        raise PrunebenchError(
+            f"{folder}: the dense rows of {' and '.join(dense)} have different zero-shot tasks under protocol "
+            f"{protocol!r}, and means are over those; run prunebench publish {DENSE_METHOD} with the same for all"
+        )
     for cell in cells:
         if cell.sweep.model not in dense:
             raise PrunebenchError(

@@ -13,10 +13,14 @@ from prunebench.results.published.publication import SUFFIX, Publication, parse,
 from prunebench.results.records import EvaluationRecord, PruneRecord
 from prunebench.sweeps.keys import DATASET
 
-What = Literal["added", "removed", "moved", "made again"]
+What = Literal["added", "removed", "moved", "measured further", "made again"]
 _Numbers = dict[tuple[str, str | None], str]  # by name and dataset, None where it is of none
 _ITEMS = "items of "
+_PARTS = "parts of "
+_ADDED = " added"
+_LOSSES = "losses of fine-tuning"
 _PATCH = "patch"  # what came out of the pruning, not what it was made from
+_UNTOLD = (_LOSSES, _PATCH)  # too long to say from what to what
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Change:
     Attributes:
         method: without variant.
         cell: `protocol/model/method/seed0/target`.
-        what: `made again` is a cell whose numbers stayed, only not its times, its notes or what it was made in.
+        what: `measured further` is a cell that has the numbers it had and more; `made again` one whose numbers stayed,
+            only not its times, its speeds, its notes or what it was made in.
         details: each number that moved, from what to what.
         unexplained: those of them that were made from the same code, model and data as before.
     """
@@ -115,20 +120,29 @@ def _changes(method: str, before: Mapping[str, CellResult], now: Mapping[str, Ce
 
 
 def _change(method: str, name: str, before: CellResult, now: CellResult) -> Change:
+    further = []
     pruned = _differences(_numbers_of_pruning(before.prune), _numbers_of_pruning(now.prune))
     details = [detail for detail, _ in pruned]
     remade = _explained(before.prune, now.prune)
     unexplained = [] if remade else list(details)
     for kind in sorted(before.evaluations.keys() | now.evaluations.keys()):
-        if kind not in before.evaluations or kind not in now.evaluations:
-            details.append(f"{kind} {'added' if kind in now.evaluations else 'removed'}")
+        if kind not in before.evaluations:
+            further.append(f"{kind} added")
+            continue
+        if kind not in now.evaluations:
+            details.append(f"{kind} removed")
+            unexplained += [] if remade else details[-1:]
             continue
         records = before.evaluations[kind], now.evaluations[kind]
         for detail, dataset in _differences(*map(_numbers, records)):
+            if detail.endswith(_ADDED):
+                further.append(detail)
+                continue
             details.append(detail)
             if not remade and not _explained(*records, dataset):
                 unexplained.append(detail)
-    return Change(method, name, "moved" if details else "made again", tuple(details), tuple(unexplained))
+    what: What = "moved" if details else "measured further" if further else "made again"
+    return Change(method, name, what, (*details, *further), tuple(unexplained))
 
 
 def _explained(
@@ -144,14 +158,24 @@ def _explained(
 
 
 def _numbers_of_pruning(record: PruneRecord) -> _Numbers:
-    measured = "" if record.sparsity is None else repr(record.sparsity.measured)
-    return {("status", None): record.status, ("sparsity", None): measured}
+    """What came out of a pruning."""
+    sparsity = record.sparsity
+    return {
+        ("status", None): record.status,
+        ("sparsity", None): "" if sparsity is None else repr(sparsity.measured),
+        (_PARTS + "sparsity", None): repr(sparsity),
+        (_LOSSES, None): repr(record.losses),
+        (_PATCH, None): record.patch_sha256,
+    }
 
 
 def _numbers(record: EvaluationRecord) -> _Numbers:
-    """What a record says; numbers as they are written, as NaN is equal to nothing."""
+    """What a record says; numbers as they are written, as NaN is equal to nothing.
+
+    Of speed that is its status: each time it is timed the numbers are others.
+    """
     numbers: _Numbers = {(f"status of {record.kind}", None): record.status}
-    for found in record.measurements:
+    for found in record.measurements if record.kind != "speed" else ():
         name = " on ".join(filter(None, (found.metric, found.dataset)))
         said = repr(found.value) if found.text is None else repr(found.text)
         numbers[name, found.dataset] = said
@@ -164,11 +188,12 @@ def _differences(before: _Numbers, now: _Numbers) -> list[tuple[str, str | None]
     found: list[tuple[str, str | None]] = []
     for name, dataset in dict.fromkeys((*before, *now)):
         a, b = before.get((name, dataset)), now.get((name, dataset))
-        of = name.removeprefix(_ITEMS)
+        of = name.removeprefix(_ITEMS).removeprefix(_PARTS)
         if a == b or (of != name and before.get((of, dataset)) != now.get((of, dataset))):
             continue
         if a is None or b is None:
-            found.append((f"{name} {'removed' if b is None else 'added'}", dataset))
+            found.append((f"{name} removed" if b is None else name + _ADDED, dataset))
         else:
-            found.append((f"{name} moved" if of != name else f"{name}: {a} -> {b}", dataset))
+            said = of == name and name not in _UNTOLD
+            found.append((f"{name}: {a} -> {b}" if said else f"{name} moved", dataset))
     return found

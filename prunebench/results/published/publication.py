@@ -3,10 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from prunebench.config import strict
 from prunebench.config.protocols import Protocol
+from prunebench.config.schema import Kind
+from prunebench.config.strict import Strict
 from prunebench.errors import DamagedFile, PrunebenchError
+from prunebench.plugins.header import parse_variant
 from prunebench.results.cells import CellResult
 from prunebench.results.published.lines import (
     Json,
@@ -17,9 +21,11 @@ from prunebench.results.published.lines import (
     seal,
     unseal,
 )
+from prunebench.targets import DENSE
 
 FORMAT = 1
 SUFFIX = ".jsonl"
+_OF_ALL = ("dtype", "calibration")
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Publication:
     cells: tuple[CellResult, ...]
 
 
-class _Shared(strict.Strict):
+class _Shared(Strict):
     """The first line."""
 
     format: int
@@ -87,7 +93,7 @@ def parse(text: str, where: str) -> Publication:
     for number, line in enumerate(lines[1:], 2):
         cell = read_cell(line, shared.environments, f"{where}:{number}")
         name = cell_name(cell)
-        if cell.sweep.method.partition("@")[0] != shared.method or cell.sweep.protocol not in shared.protocols:
+        if parse_variant(cell.sweep.method)[0] != shared.method or cell.sweep.protocol not in shared.protocols:
             raise PrunebenchError(f"{where}:{number}: {name} is no cell of what the first line says; publish again")
         if name in cells:
             raise PrunebenchError(f"{where}:{number}: {name} is there twice; publish again")
@@ -99,7 +105,25 @@ def parse(text: str, where: str) -> Publication:
         )
     if Path(where.rpartition(":")[2]).name != shared.method + SUFFIX:
         raise PrunebenchError(f"{where} holds cells of {shared.method}; it must be called {shared.method}{SUFFIX}")
+    refuse_second_dense(cells.values(), where)
     return Publication(shared.method, shared.protocols, shared.tasks, shared.uncommitted, tuple(cells.values()))
+
+
+def refuse_second_dense(cells: Iterable[CellResult], where: str) -> None:
+    """See to it that all cells of a model and protocol are compared with one dense row.
+
+    Raises:
+        PrunebenchError: there are two.
+    """
+    seeds: dict[tuple[str, str], int] = {}
+    for cell in cells:
+        model, protocol, seed = cell.sweep.model, cell.sweep.protocol, cell.sweep.seed
+        if cell.target == DENSE.token and seeds.setdefault((model, protocol), seed) != seed:
+            raise PrunebenchError(
+                f"{where}: the dense row of {model} under {protocol} would be there with seed "
+                f"{seeds[model, protocol]} and with seed {seed}, and what is compared with it needs one; publish it "
+                "from a config whose first seed is that of the row that is there"
+            )
 
 
 def read_published(folder: Path) -> dict[str, Publication]:
@@ -128,23 +152,14 @@ def read_publication(path: Path) -> Publication:
         raise DamagedFile(f"{path} is not what was published; restore it with git, or publish again") from None
 
 
-def merged(earlier: Publication, later: Publication) -> Publication:
-    """`later` with those cells of `earlier` that it does not have, which another config's grid has.
+def settings_used(publication: Publication, protocol: str) -> dict[str, Strict]:
+    """The parts of a protocol's settings that its published cells depend on: of the kinds of evaluation they have.
 
-    Cells of a protocol whose settings are others by now are not kept: its name would mean two things.
+    What is calibrated on, and the dtype, is of all.
     """
-    named = {cell_name(cell) for cell in later.cells}
-    both = earlier.protocols.keys() & later.protocols.keys()
-    changed = {name for name in both if not same_meaning(earlier.protocols[name], later.protocols[name])}
-    kept = [cell for cell in earlier.cells if cell_name(cell) not in named and cell.sweep.protocol not in changed]
-    protocols = {**{cell.sweep.protocol: earlier.protocols[cell.sweep.protocol] for cell in kept}, **later.protocols}
-    tasks = {name: joined(some.tasks.get(name, ()) for some in (later, earlier)) for name in protocols}
-    return Publication(later.method, protocols, tasks, later.uncommitted, (*kept, *later.cells))
-
-
-def same_meaning(settings: Protocol, others: Protocol) -> bool:
-    """Whether numbers under the two compare."""
-    return settings.model_copy(update={"title": ""}) == others.model_copy(update={"title": ""})
+    kinds = {kind for cell in publication.cells if cell.sweep.protocol == protocol for kind in cell.evaluations}
+    settings = publication.protocols[protocol]
+    return {name: getattr(settings, name) for name in (*_OF_ALL, *(kind for kind in get_args(Kind) if kind in kinds))}
 
 
 def joined(names: Iterable[Iterable[str]]) -> tuple[str, ...]:

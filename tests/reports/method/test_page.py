@@ -5,6 +5,7 @@ from html import unescape
 
 import pytest
 
+from prunebench.reports.names import PAGE_MARK
 from prunebench.reports.source import Source
 from tests.reports.hostile import HTML, TEXTS, make_hostile, make_hostile_titles
 from tests.reports.method.conftest import BLOCKS, told, write_pages
@@ -137,10 +138,11 @@ def test_a_broken_or_unknown_file_has_a_page_with_the_reason(example, tmp_path):
 def test_pages_of_methods_that_are_gone_go_and_others_stay(example, tmp_path):
     folder = tmp_path / "methods"
     folder.mkdir()
-    (folder / "gone.html").write_text("old")
+    (folder / "gone.html").write_text(f"<html><head>{PAGE_MARK}</head></html>")
+    (folder / "mine.html").write_text("<html>no page of prunebench's</html>")
     (folder / "notes.txt").write_text("mine")
     write_pages(example, tmp_path)
-    assert {path.name for path in folder.iterdir()} == {"notes.txt", *(f"{name}.html" for name in METHODS)}
+    assert {path.name for path in folder.iterdir()} == {"mine.html", "notes.txt", *(f"{name}.html" for name in METHODS)}
 
 
 def test_the_same_run_makes_the_same_pages(example, pages, tmp_path):

@@ -9,17 +9,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from prunebench import ENGINE_VERSION
 from prunebench.config.grid import expand
 from prunebench.config.load import Config, load_config
 from prunebench.config.strict import read_yaml
 from prunebench.layout import PUBLISHED
-from prunebench.plugins.digest import method_digest
-from prunebench.plugins.header import parse_variant
 from prunebench.results.published.lines import seal
 from prunebench.results.published.publish import current_cells, methods_of, publishable, write_published
 from prunebench.results.records import EvaluationRecord, PruneRecord, load_record, save_record
-from prunebench.sweeps.keys import DATASET, datasets
+from prunebench.sweeps.keys import DATASET, datasets, prune_settings, run_settings
 from tests.results.example import METHODS, MODELS, TARGETS, make_run
 
 REPOSITORY = Path(__file__).parents[3]
@@ -82,9 +79,8 @@ def make_current(config: Config) -> None:
         sweep = cell.sweep
         path = sweep.prune_record(cell.target)
         pruned = load_record(path, PruneRecord)
-        digest = method_digest(config.method_files[parse_variant(sweep.method)[0]])
-        made_from = {"engine": str(ENGINE_VERSION), "model": f"model of {sweep.model}"}
-        key = {**made_from, "method": digest, "target": cell.target}
+        made_from = {**run_settings(config), "model": f"model of {sweep.model}"}
+        key = {**made_from, **prune_settings(config, sweep), "target": cell.target}
         save_record(path, pruned.model_copy(update={"key": key, "patch_sha256": f"patch of {sweep.path}"}))
         for kind in cell.kinds:
             path = sweep.evaluation_record(cell.target, kind)

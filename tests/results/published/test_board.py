@@ -9,10 +9,12 @@ import pytest
 
 from prunebench.errors import PrunebenchError
 from prunebench.reports.build import build_method_pages
+from prunebench.reports.panels import panels
 from prunebench.reports.source import Source
 from prunebench.results.gather import gather, write_collected
 from prunebench.results.published.board import CODE_CHANGED, published_runs
-from prunebench.results.published.publication import laid_out, merged, read_publication
+from prunebench.results.published.merge import merged
+from prunebench.results.published.publication import laid_out, read_publication
 from tests.results.published.conftest import VARIANT, Project, rewrite
 
 FOLDER = Path("results/published")
@@ -115,6 +117,41 @@ def test_other_data_than_the_dense_row_was_measured_on_is_no_rank(published: Pro
     }
 
 
+def only_piqa(line, number):
+    if number == 0:
+        line["tasks"] = {"laptop-512": ["piqa"]}
+        return
+    record = line["evaluations"]["zeroshot"]
+    record["measurements"] = [found for found in record.get("measurements", []) if found["dataset"] == "piqa"]
+    record["key"] = {n: d for n, d in record["key"].items() if n not in ("dataset:arc_easy", "dataset:hellaswag")}
+
+
+def test_a_method_published_with_fewer_tasks_changes_nobody_elses_mean(published: Project) -> None:
+    before = board(published).metrics.query("metric == 'acc' and dataset == 'mean'")
+    rewrite(published.file("magnitude"), only_piqa)
+    source = board(published)
+    after = source.metrics.query("metric == 'acc' and dataset == 'mean'")
+    others = [rows[rows["method"] != "magnitude"].value.tolist() for rows in (before, after)]
+    assert others[0] == others[1]
+    lost = after[after["method"] == "magnitude"]
+    assert lost["number"].isna().all()
+    assert "no mean: not measured on arc_easy, hellaswag" in set(lost["reason"])
+    for panel in panels(source):
+        if (panel.metric, panel.dataset) == ("acc", "mean"):
+            assert not [e for e in panel.column("u50") if e.method == "magnitude"]
+            assert [e for e in panel.column("u50") if e.method == "wanda"]
+
+
+def test_dense_rows_with_different_tasks_are_refused(published: Project) -> None:
+    def of_one(line, number):
+        if number == 0 or "opt-tiny" in line["cell"]:
+            only_piqa(line, number)
+
+    rewrite(published.file("dense"), of_one)
+    with pytest.raises(PrunebenchError, match=r"the dense rows of .* have different zero-shot tasks under protocol"):
+        published_runs(published.config, FOLDER)
+
+
 def test_files_of_one_protocol_under_two_settings_are_refused(published: Project) -> None:
     def shorter(line, number):
         if number == 0:
@@ -136,7 +173,7 @@ def test_protocols_stay_apart(published: Project) -> None:
     for method in ("dense", "wanda"):
         earlier = read_publication(published.file(method))
         rewrite(published.file(method), renamed)
-        both = merged(earlier, read_publication(published.file(method)))
+        both, _ = merged(earlier, read_publication(published.file(method)))
         published.file(method).write_text(laid_out(both))
     runs = published_runs(published.config, FOLDER)
     assert [*runs] == ["laptop-512", "other"]

@@ -100,11 +100,48 @@ def test_another_evaluation_or_task_moves_nothing(committed: Project) -> None:
         record = line["evaluations"]["zeroshot"]
         record["measurements"].append({"metric": "acc", "dataset": "boolq", "value": 0.5})
         record["key"]["dataset:boolq"] = "data of boolq"
-        line["evaluations"]["speed"] = {**line["evaluations"]["generation"], "measurements": []}
+        line["evaluations"]["internals"] = {**line["evaluations"]["generation"], "measurements": []}
 
     (found,) = edit(committed, change)
-    assert "speed added" in found.details
+    assert found.what == "measured further"
+    assert set(found.details) == {"acc on boolq added", "internals added"}
     assert objections([found], ["wanda"]) == []
+
+
+def test_an_evaluation_that_is_gone_is_objected_to(committed: Project) -> None:
+    (found,) = edit(committed, lambda line: line["evaluations"].pop("zeroshot"))
+    assert (found.what, found.details) == ("moved", ("zeroshot removed",))
+    assert len(objections([found], ["wanda"])) == 1
+
+
+def test_speeds_that_are_timed_again_move_nothing(committed: Project) -> None:
+    def timed(line, value=3.0) -> None:
+        speed = {"metric": "prefill_speedup", "dataset": "", "value": value, "items": [value] * 9}
+        line["evaluations"]["speed"] = {**line["evaluations"]["generation"], "measurements": [speed]}
+
+    edit(committed, timed)
+    for command in ("add results", "-c user.name=x -c user.email=x@example.org commit -m Timed"):
+        subprocess.run(["git", *command.split()], check=True, capture_output=True, cwd=committed.root)
+    (found,) = edit(committed, lambda line: timed(line, 4.0))
+    assert (found.what, found.details) == ("made again", ())
+    assert objections([found], ["wanda"]) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        (
+            {"sparsity": {"target": 0.5, "measured": 0.5, "newly": 0.25, "blocks": [0.25, 0.75]}},
+            "parts of sparsity moved",
+        ),
+        ({"losses": [{"step": 0, "validation": 3.5}]}, "losses of fine-tuning moved"),
+        ({"patch_sha256": "another"}, "patch moved"),
+    ],
+)
+def test_what_pruning_gave_is_a_number_too(committed: Project, change, detail) -> None:
+    (found,) = edit(committed, lambda line: line["prune"].update(change))
+    assert (found.what, found.details) == ("moved", (detail,))
+    assert len(objections([found], ["wanda"])) == 1
 
 
 def test_times_alone_may_change_of_a_method_that_may_change(committed: Project) -> None:

@@ -10,7 +10,7 @@ import pytest
 from prunebench.errors import DamagedFile, PrunebenchError
 from prunebench.results.cells import load_cells
 from prunebench.results.published.lines import seal, unseal
-from prunebench.results.published.publication import Publication, laid_out, merged, parse, read_published
+from prunebench.results.published.publication import Publication, laid_out, parse, read_published
 from prunebench.results.published.publish import publishable
 from tests.results.published.conftest import VARIANT, Project, rewrite
 
@@ -66,22 +66,6 @@ def test_another_cell_leaves_the_lines_of_the_others_as_they_are(published: Proj
     published.file("wanda").unlink()
     Project(published.root, config).publish("wanda")
     assert set(lines(published.file("wanda"))[1:]) == {line for line in before[1:] if VARIANT not in line}
-
-
-def test_what_another_config_published_stays(published: Project) -> None:
-    before = published.file("wanda").read_text()
-    Project(published.root, published.config.model_copy(update={"targets": ("u50",)})).publish("wanda")
-    assert published.file("wanda").read_text() == before
-
-
-def test_cells_of_a_protocol_that_means_something_else_by_now_do_not_stay(published: Project) -> None:
-    publication = read_published(Path("results/published"))["wanda"]
-    settings = publication.protocols["laptop-512"]
-    retitled = settings.model_copy(update={"title": "Called otherwise"})
-    shorter = settings.model_copy(update={"perplexity": settings.perplexity.model_copy(update={"window": 256})})
-    some = replace(publication, cells=publication.cells[:1])
-    assert len(merged(publication, replace(some, protocols={"laptop-512": retitled})).cells) == len(publication.cells)
-    assert len(merged(publication, replace(some, protocols={"laptop-512": shorter})).cells) == 1
 
 
 def test_an_edited_number_is_named_with_file_and_line(published: Project) -> None:
