@@ -100,10 +100,10 @@ def test_another_evaluation_or_task_moves_nothing(committed: Project) -> None:
         record = line["evaluations"]["zeroshot"]
         record["measurements"].append({"metric": "acc", "dataset": "boolq", "value": 0.5})
         record["key"]["dataset:boolq"] = "data of boolq"
-        line["evaluations"]["speed"] = {**line["evaluations"]["generation"], "measurements": []}
+        line["evaluations"]["internals"] = {**line["evaluations"]["generation"], "measurements": []}
 
     (found,) = edit(committed, change)
-    assert "speed added" in found.details
+    assert "internals added" in found.details
     assert objections([found], ["wanda"]) == []
 
 
