@@ -1,6 +1,7 @@
 """The leaderboard page's data: every cell once, with all that was measured of it, small enough to embed."""
 
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
 from prunebench.reports.display import CEILING, METRICS, ORIGIN_WORDS, STATUS_MEANINGS, STATUS_WORDS
@@ -135,8 +136,8 @@ def _add(cell: Json, row: Any) -> None:
 
 
 def _short(number: float) -> float | int | None:
-    """Six digits are more than the page shows; JSON has no NaN."""
-    if number != number:
+    """Six digits are more than the page shows; JSON has neither NaN nor infinity."""
+    if not isfinite(number):
         return None
     rounded = float(f"{number:.6g}")
     return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded

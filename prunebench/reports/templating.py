@@ -18,7 +18,14 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters["plain"] = _plain
-    templates.policies["json.dumps_kwargs"] = {"sort_keys": False, "ensure_ascii": False, "separators": (",", ":")}
+    templates.policies["json.dumps_kwargs"] = {
+        "sort_keys": False, "ensure_ascii": False, "separators": (",", ":"), "allow_nan": False,
+    }  # fmt: skip
+        "sort_keys": False,
+        "ensure_ascii": False,
+        "separators": (",", ":"),
+        "allow_nan": False,
+    }
     return templates
 
 
