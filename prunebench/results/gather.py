@@ -51,7 +51,7 @@ def write_collected(config: Config, results: Sequence[CellResult], metrics: Path
     frame = collect(results, methods, measured_pairs(config))
     titles = _titles(config)
     protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}
-    run = summarise(results, methods, titles["models"], titles["datasets"], protocols)
+    run = summarise(results, frame, methods, titles["models"], titles["datasets"], protocols)
     shared = shared_tasks(results)
     averaged = None if shared is None else [task for task in config.zeroshot_tasks if task in shared]
     run |= {
