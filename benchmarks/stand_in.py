@@ -23,6 +23,7 @@ from prunebench.data.tokens import write_ids
 from prunebench.files import sha256_file, write_text
 from prunebench.layout import MODEL as MODEL_FILE
 from prunebench.layout import TASK, TEXT, Sweep
+from prunebench.results.expected import TIMED, expected_pairs
 from prunebench.results.records import (
     CellId,
     Cost,
@@ -43,7 +44,7 @@ METHODS = ("random", "magnitude", "wanda", "sparsegpt", "stade", "stade_nobias",
 TARGETS = ("u10", "u20", "u30", "u40", "u50", "u60", "u70", "n1m4", "n2m4", "n4m8")
 SEEDS = 5
 TASKS = ("piqa", "arc_easy", "hellaswag")
-WINDOWS, QUESTIONS, WORDS = 8, 32, 20
+WINDOWS, QUESTIONS, WORDS, TURNS = 8, 32, 20, 9
 
 _SHARED = ("config", "methods")  # used from the checkout
 _WORDS = ("a", "place", "where", "students", "learn", "about", "the", "world", "and", "its", "history", ",", "$", "ing")
@@ -207,4 +208,12 @@ def _generation(cell: Cell, chance: np.random.Generator) -> list[Measurement]:
     return [Measurement(metric="continuation", dataset="University is", text=f"University is {text}")]
 
 
-_MEASURE = {"perplexity": _perplexity, "zeroshot": _zeroshot, "generation": _generation}
+def _speed(cell: Cell, chance: np.random.Generator) -> list[Measurement]:
+    found = []
+    for metric, dataset in expected_pairs(["speed"])["speed"]:
+        items = chance.normal(1, 0.1, size=TURNS).tolist() if metric in TIMED else []
+        found.append(Measurement(metric=metric, dataset=dataset, value=float(np.median(items or 1e9)), items=items))
+    return found
+
+
+_MEASURE = {"perplexity": _perplexity, "zeroshot": _zeroshot, "generation": _generation, "speed": _speed}

@@ -1,6 +1,7 @@
 """The leaderboard page's data: every cell once, with all that was measured of it, small enough to embed."""
 
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
 from prunebench.reports.display import CEILING, METRICS, OFF_TARGET, ORIGIN_WORDS, STATUS_MEANINGS, STATUS_WORDS
@@ -9,7 +10,7 @@ from prunebench.reports.panels import Panel, ordered_targets
 from prunebench.reports.source import Source
 from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY
 from prunebench.results.rows import RANK
-from prunebench.results.summary import SEVERITY
+from prunebench.results.summary import worst
 from prunebench.targets import Target
 
 Json = dict[str, Any]
@@ -111,8 +112,7 @@ def _cells(source: Source) -> list[Json]:
 def _add(cell: Json, row: Any) -> None:
     """Put one row of `metrics.csv` into its cell."""
     name = f"{row.metric}/{row.dataset}"
-    if SEVERITY.index(row.status) < SEVERITY.index(cell["status"]):
-        cell["status"], cell["reason"] = row.status, row.reason
+    cell["status"], cell["reason"] = worst([(cell["status"], cell["reason"]), (row.status, row.reason)])
     if row.metric in METRICS:
         if row.number == row.number:
             measured = cell["values"].setdefault(name, [None] * 7)
@@ -127,7 +127,7 @@ def _add(cell: Json, row: Any) -> None:
     elif row.metric == CONTINUATION:
         if row.status == "ok":
             cell["texts"].append([row.dataset, row.value])
-    elif row.number == row.number:
+    elif isfinite(row.number):
         cell["costs"][name.rstrip("/")] = _short(row.number)
         if row.low == row.low:
             cell["spans"][name.rstrip("/")] = [_short(row.low), _short(row.high)]
@@ -136,8 +136,8 @@ def _add(cell: Json, row: Any) -> None:
 
 
 def _short(number: float) -> float | int | None:
-    """Six digits are more than the page shows; JSON has no NaN."""
-    if number != number:
+    """Six digits are more than the page shows; JSON has neither NaN nor infinity."""
+    if not isfinite(number):
         return None
     rounded = float(f"{number:.6g}")
     return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded

@@ -51,7 +51,7 @@ STATUS_MEANINGS = {
     "error": "the method or its evaluation raised an error",
     "timeout": "it took longer than a cell may",
     "oom": "it needed more memory than a cell may",
-    "rejected": "it broke its contract, or the dense model misses its known perplexity",
+    "rejected": "it broke its contract, or its numbers do not compare with the dense model's",
 }
 
 

@@ -18,7 +18,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters["plain"] = _plain
-    templates.policies["json.dumps_kwargs"] = {"sort_keys": False, "ensure_ascii": False, "separators": (",", ":")}
+    compact = {"sort_keys": False, "ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
+    templates.policies["json.dumps_kwargs"] = compact
     return templates
 
 

@@ -57,7 +57,7 @@ def write_collected(
     frame = collect(results, methods, measured_pairs(config), some)
     titles = _titles(config)
     protocols = {config.protocol: config.protocol_spec.model_dump(mode="json")}
-    run = summarise(results, methods, titles["models"], titles["datasets"], protocols)
+    run = summarise(results, frame, methods, titles["models"], titles["datasets"], protocols)
     averaged = None if some is None else [task for task in config.zeroshot_tasks if task in some]
     run |= {
         "overlaps": overlaps(config),

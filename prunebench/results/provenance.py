@@ -9,7 +9,7 @@ from typing import Any
 
 import prunebench
 from prunebench.files import sha256_file
-from prunebench.git import git
+from prunebench.git import git, uncommitted
 
 # The names on the package index, and the keys they get in the record.
 _PACKAGES = ("torch", "transformers", "lm-eval", "snakemake")
@@ -18,7 +18,11 @@ _LOCK_FILE = "requirements.lock"
 
 
 def provenance(
-    threads: int | None = None, device: str = "cpu", gpu: str | None = None, dtype: str | None = None
+    threads: int | None = None,
+    device: str = "cpu",
+    gpu: str | None = None,
+    dtype: str | None = None,
+    code: Path | None = None,
 ) -> dict[str, Any]:
     """What produced a record, as JSON: equal for two records exactly when they were made in the same environment.
 
@@ -27,8 +31,12 @@ def provenance(
         device: kind of device the model ran on, `cpu` or `cuda`.
         gpu: the GPU's product name, where there is one.
         dtype: the type the model's parameters had.
+        code: the method's file where a method was run: while it is in no commit, `git_dirty` is true.
     """
-    return {**_environment(), "threads": threads, "device": device, "gpu": gpu, "dtype": dtype}
+    made_in = {**_environment(), "threads": threads, "device": device, "gpu": gpu, "dtype": dtype}
+    if code is not None and made_in["git_sha"] and uncommitted_method(code):
+        made_in["git_dirty"] = True
+    return made_in
 
 
 @cache
@@ -65,6 +73,11 @@ def git_state(package: Path) -> dict[str, Any]:
         return nothing
     sha, changes = git(package, "rev-parse", "HEAD"), git(package, "status", "--porcelain", "--untracked-files=no")
     return {"git_sha": sha.strip(), "git_dirty": bool(changes)} if sha and changes is not None else nothing
+
+
+def uncommitted_method(code: Path) -> list[str]:
+    """What of a method's file and of the data files beside it is in no commit."""
+    return uncommitted(code.parent, *(path.resolve() for path in sorted(code.parent.glob(f"{code.stem}.*"))))
 
 
 def _cpu_model() -> str:

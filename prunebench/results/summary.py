@@ -3,20 +3,27 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prunebench.plugins.description import Description
 from prunebench.results.cells import CellResult
 from prunebench.results.entries import cell_entries
-from prunebench.results.records import Status
 from prunebench.sweeps.keys import DATASET
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # Worst first: a cell with several failed evaluations is counted under the first of these it has.
-SEVERITY: tuple[Status, ...] = ("rejected", "error", "oom", "timeout", "diverged", "na", "ok")
+SEVERITY: tuple[str, ...] = ("rejected", "error", "oom", "timeout", "diverged", "na", "ok")
+
+_CELL = ("protocol", "model", "method", "target", "seed")
+
+Outcome = tuple[str, str]  # status and reason
 
 
 def summarise(
     results: Sequence[CellResult],
+    frame: "pd.DataFrame",
     methods: Mapping[str, Description],
     models: Mapping[str, str] | None = None,
     datasets: Mapping[str, str] | None = None,
@@ -26,6 +33,7 @@ def summarise(
 
     Args:
         results: the cells with their records.
+        frame: their rows (`collect`).
         methods: by name without variant.
         models, datasets: titles by name.
         protocols: by name, the settings as JSON with a `title`.
@@ -48,7 +56,7 @@ def summarise(
     return {
         "cells": cells,
         "keys": keys,
-        "statuses": dict(Counter(cell_status(result) for result in results)),
+        "statuses": cell_statuses(frame),
         "seconds": {step: round(total, 1) for step, total in seconds.items()},
         "protocols": {name: dict((protocols or {}).get(name, {})) for name in {r.sweep.protocol for r in results}},
         "models": [
@@ -67,10 +75,21 @@ def summarise(
     }
 
 
-def cell_status(result: CellResult) -> Status:
-    """The worst of the cell's statuses."""
-    statuses = {result.outcome()[0], *(result.outcome(kind)[0] for kind in result.evaluations)}
-    return next(status for status in SEVERITY if status in statuses)
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The first of the worst of statuses with reasons."""
+    return min(outcomes, key=lambda outcome: SEVERITY.index(outcome[0]))
+
+
+def cell_statuses(frame: "pd.DataFrame") -> dict[str, int]:
+    """How many cells ended how: a cell's status is the worst of its rows."""
+    places = frame["status"].map(SEVERITY.index)
+    counts = Counter(places.groupby([frame[name] for name in _CELL]).min())
+    return {status: counts[place] for place, status in enumerate(SEVERITY) if counts[place]}
+
+
+def cell_status(result: CellResult) -> str:
+    """The worst status of the cell's records."""
+    return worst([result.outcome(), *map(result.outcome, result.evaluations)])[0]
 
 
 def _frozen(provenance: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

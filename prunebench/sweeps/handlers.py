@@ -77,7 +77,8 @@ def make_handler(setup: dict[str, Any], say: Say) -> tuple[Handler, dict[str, An
     gc.collect()
     gc.freeze()  # what stays for good is not to be looked through again after every cell
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-    return handler, {"provenance": provenance(config.threads, device.type, gpu, dtype)}
+    code = config.method_files[sweep.method.partition("@")[0]] if setup["work"] == "prune" else None
+    return handler, {"provenance": provenance(config.threads, device.type, gpu, dtype, code)}
 
 
 def _handler(bench: Bench, work: JobWork) -> Handler:

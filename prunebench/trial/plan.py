@@ -70,8 +70,9 @@ def plan_trial(settings: Mapping[str, Any], method: str, model: str, target: str
         "targets": (target,),
         "seeds": (str(config.seeds[0]),),
         "evaluate": ("perplexity",),
+        "paper": (),  # a paper's grid is cut to what it shows
     }
-    changed = {key: list(words) for key, words in overrides.items()} | {"seeds": [config.seeds[0]]}
+    changed = {key: list(words) for key, words in overrides.items()} | {"seeds": [config.seeds[0]], "paper": None}
     return Trial(method, target, overrides, load_config({**settings, **changed}))
 
 

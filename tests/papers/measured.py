@@ -31,7 +31,7 @@ def write_measured(paper: Paper, folder: Path) -> tuple[Path, Path]:
     write_sealed_json(provenance, {
         "protocols": {PROTOCOL: {"title": "Laptop", "perplexity": {"texts": [TEXT]}}},
         "models": [{"name": name, "title": f"The model {name} (dequantised)"} for name in {row[0] for row in rows}],
-        "methods": [], "cells": len(rows), "statuses": {"ok": len(rows)}, "seconds": {"prune": 3600.0},
+        "methods": [], "cells": [{}] * len(rows), "statuses": {"ok": len(rows)}, "seconds": {"prune": 3600.0},
         "metrics_sha256": sha256_file(metrics),
     })  # fmt: skip
     return metrics, provenance

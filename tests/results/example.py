@@ -70,7 +70,8 @@ class Run:
 
     def summary(self):
         return summarise(
-            self.results(), self.methods, {name: title for name, (_, title) in MODELS.items()}, protocols={
+            self.results(), self.collect(), self.methods,
+            {name: title for name, (_, title) in MODELS.items()}, protocols={
                 PROTOCOL: {"title": "Small enough for a laptop", "perplexity": {"window": 512, "max_windows": 10}}
             },
         )  # fmt: skip

@@ -88,6 +88,23 @@ def test_a_file_git_does_not_know_leaves_it_clean(package: Path) -> None:
     assert git_state(package)["git_dirty"] is False
 
 
+def test_a_methods_file_that_is_in_no_commit_makes_its_pruning_dirty(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = {**provenance(), "git_sha": git(package, "rev-parse", "HEAD"), "git_dirty": False}
+    monkeypatch.setattr("prunebench.results.provenance._environment", lambda: clean)
+    code, other = package.parent / "methods" / "mine.py", package / "__init__.py"
+    code.parent.mkdir()
+    code.write_text("METHOD = {}\n")
+    assert provenance(code=code)["git_dirty"] is True
+    assert provenance(code=other)["git_dirty"] is False
+    git(package.parent, "add", ".")
+    git(package.parent, "commit", "-q", "-m", "mine")
+    assert provenance(code=code)["git_dirty"] is False
+    code.with_suffix(".csv").write_text("1\n")
+    assert provenance(code=code)["git_dirty"] is True
+
+
 def test_a_package_installed_inside_somebodys_repository_has_no_commit(package: Path) -> None:
     installed = package.parent / ".venv" / "lib" / "package"
     installed.mkdir(parents=True)

@@ -40,10 +40,10 @@ def test_two_environments_are_told_apart(tmp_path):
 
 def test_variants_are_named_and_missing_records_leave_no_environment(tmp_path):
     run = make_run(tmp_path, methods=("wanda@nsamples=32,alpha=2",), targets=("u50",), models=("opt-tiny",))
-    summary = summarise(run.results(), run.methods)
+    summary = summarise(run.results(), run.collect(), run.methods)
     (method,) = summary["methods"]
     assert method["title"].endswith("(nsamples=32, alpha=2)")
     for path in tmp_path.rglob("*.json"):
         path.unlink()
-    assert summarise(run.results(), run.methods)["environments"] == []
+    assert summarise(run.results(), run.collect(), run.methods)["environments"] == []
     assert [cell_status(result) for result in run.results()] == ["error"]

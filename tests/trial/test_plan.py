@@ -7,6 +7,7 @@ import pytest
 from prunebench.config.grid import expand
 from prunebench.errors import PrunebenchError
 from prunebench.trial.plan import plan_trial
+from tests.trial.conftest import REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -27,8 +28,17 @@ def test_the_pattern_decides_the_target_and_the_rivals(settings, method: str, ta
 
 def test_the_words_for_snakemake_say_the_same_as_the_config(settings) -> None:
     trial = plan_trial(settings, "sparsegpt", "opt-tiny")
-    for key, words in trial.overrides.items():
+    assert trial.overrides["paper"] == ()
+    assert trial.config.paper is None
+    for key, words in trial.overrides.items() - {("paper", ())}:
         assert tuple(map(str, getattr(trial.config, key))) == words
+
+
+def test_a_papers_grid_does_not_cut_the_trial(settings) -> None:
+    cells = expand(plan_trial({**settings, "paper": REPOSITORY / "papers/stade"}, "ria", "smollm2-135m").config).cells
+    assert [f"{cell.sweep.method}/{cell.target}" for cell in cells] == [
+        "dense/u00", "ria/u50", "wanda/u50", "magnitude/u50",
+    ]  # fmt: skip
 
 
 def test_a_method_of_n_m_alone_is_tried_at_2_of_4(settings) -> None:

@@ -10,7 +10,7 @@ from prunebench.reports.panels import ordered_targets
 from prunebench.reports.source import Source
 from prunebench.results.expected import CONTINUATION, MEAN
 from prunebench.results.rows import RANK
-from prunebench.results.summary import SEVERITY
+from prunebench.results.summary import worst
 from prunebench.targets import DENSE
 
 PRUNE = "prune"
@@ -63,6 +63,7 @@ class CellRows:
         texts: prompt and text.
         steps: by name, pruning first.
         note: what a reader of the number must know, of a cell that was pruned.
+        outcome: status and reason of the worst of its rows.
     """
 
     protocol: str
@@ -78,18 +79,12 @@ class CellRows:
     texts: list[tuple[str, str]] = field(default_factory=list)
     steps: dict[str, Step] = field(default_factory=lambda: {PRUNE: Step()})
     note: str = ""
+    outcome: tuple[str, str] = ("ok", "")
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
         """What tells it from all others."""
         return self.protocol, self.model, self.method, self.target, self.seed
-
-    @property
-    def outcome(self) -> tuple[str, str]:
-        """Status and reason of its worst step, or of its worst number."""
-        found = [(step.status, step.reason) for step in self.steps.values()]
-        found += [(number.status, number.reason) for number in self.scores]
-        return min(found, key=lambda outcome: SEVERITY.index(outcome[0]))
 
 
 def cells_by_method(source: Source) -> dict[str, list[CellRows]]:
@@ -132,6 +127,7 @@ def _add(
     status: str, reason: str,
 ) -> None:  # fmt: skip
     """Put one row of `metrics.csv` into its cell."""
+    cell.outcome = worst([cell.outcome, (status, reason)])
     if metric in METRICS:
         cell.scores.append(Number(metric, dataset, number, low, high, items, status, reason))
     elif metric == RANK:

@@ -75,7 +75,7 @@ def _run(source: Source, tables: Sequence[Filled], figures: Sequence[Plotted]) -
     statuses: Mapping[str, int] = known.get("statuses", {})
     words = ", ".join(f"{count} {STATUS_WORDS.get(status, status)}" for status, count in statuses.items())
     hours = sum(known.get("seconds", {}).values()) / 3600
-    yield "Cells", f"{known.get('cells', 0)} ({words}), {hours:.1f} hours of computing"
+    yield "Cells", f"{len(known.get('cells', ()))} ({words}), {hours:.1f} hours of computing"
     for environment in known.get("environments", []):
         yield f"{environment.get('records', '')} records", _environment(environment)
 

@@ -23,7 +23,7 @@ from prunebench.reports.panels import DENSE_METHOD
 from prunebench.reports.source import Source
 from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY, SCORED
 from prunebench.results.rows import RANK
-from prunebench.results.summary import SEVERITY
+from prunebench.results.summary import worst
 from prunebench.targets import DENSE
 
 NOT_RUN = "not run"
@@ -95,7 +95,7 @@ class Measured:
         metric, found = quantity.metric, self._found(cell, quantity)
         if not found:
             return Value()
-        status, reason = _worst([(row.status, row.reason) for row in found])
+        status, reason = worst([(row.status, row.reason) for row in found])
         if metric == CONTINUATION:
             return Value(text=found[0].value, status=status, reason=reason)
         numbers = [None if isnan(row.number) else row.number for row in found]
@@ -130,7 +130,7 @@ class Measured:
             for (_, name, _), rows in self._rows.items() if name == method
             for row in rows if row.status != "ok"
         ]  # fmt: skip
-        return _worst(found)[1] if found else ""
+        return worst(found)[1] if found else ""
 
     def tied(self, model: str, cells: tuple[tuple[str, str], tuple[str, str]], quantity: Quantity) -> bool:
         """Whether what was measured does not order two cells, (method, target) each, of a model.
@@ -168,7 +168,7 @@ class Measured:
     def _status(outcomes: list[tuple[str, str]]) -> Value:
         if not outcomes:
             return Value()
-        status, reason = _worst(outcomes)
+        status, reason = worst(outcomes)
         return Value(text=status, status=status, reason=reason)
 
     def _score(self, model: str, method: str, levels: Iterable[str]) -> Value:
@@ -185,7 +185,7 @@ class Measured:
         if not parts:
             return Value()
         ran = [outcome for outcome in outcomes if outcome[0] in ("ok", "diverged")]
-        status, reason = ("ok", "") if ran else _worst(outcomes)
+        status, reason = ("ok", "") if ran else worst(outcomes)
         return Value(100 * fmean(parts), "", status, reason)
 
 
@@ -193,7 +193,7 @@ def _combined(values: Sequence[Value], combine: Callable[[list[float]], float]) 
     """A value out of several: not run where one of them was not, else with the worst of their statuses."""
     if any(value.status == NOT_RUN for value in values):
         return Value()
-    status, reason = _worst([(value.status, value.reason) for value in values])
+    status, reason = worst([(value.status, value.reason) for value in values])
     numbers = [value.number for value in values if value.number is not None]
     return Value(combine(numbers) if len(numbers) == len(values) else None, "", status, reason)
 
@@ -201,7 +201,3 @@ def _combined(values: Sequence[Value], combine: Callable[[list[float]], float]) 
 def _removed(parameters: list[float]) -> float:
     dense, pruned = parameters
     return 1 - pruned / dense
-
-
-def _worst(outcomes: list[tuple[str, str]]) -> tuple[str, str]:
-    return min(outcomes, key=lambda outcome: SEVERITY.index(outcome[0]))

@@ -12,6 +12,8 @@ PROBLEMS = "What is wrong or unclear in the paper"  # the heading, in every pape
 _BLOCKS = {
     "bullet_list_open": r"\begin{itemize}",
     "bullet_list_close": r"\end{itemize}",
+    "ordered_list_open": r"\begin{enumerate}",
+    "ordered_list_close": r"\end{enumerate}",
     "list_item_open": r"\item",
     "paragraph_close": "",
 }
@@ -21,6 +23,7 @@ _SPANS = {
     "em_open": r"\emph{",
     "em_close": "}",
     "softbreak": "\n",
+    "hardbreak": "\n",
 }
 
 

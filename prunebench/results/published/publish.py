@@ -16,6 +16,7 @@ from prunebench.git import uncommitted
 from prunebench.layout import PUBLISHED
 from prunebench.plugins.header import parse_variant
 from prunebench.results.cells import CellResult, load_cells
+from prunebench.results.provenance import uncommitted_method
 from prunebench.results.published.lines import cell_name
 from prunebench.results.published.merge import merged
 from prunebench.results.published.publication import (
@@ -153,5 +154,4 @@ def _cut(record: EvaluationRecord, wanted: Collection[str]) -> EvaluationRecord:
 
 def _uncommitted(code: Path) -> list[str]:
     """What of the package, of the method's file and of the data files beside it is in no commit."""
-    beside = sorted(code.parent.glob(f"{code.stem}.*"))
-    return sorted({*uncommitted(_PACKAGE, _PACKAGE), *uncommitted(code.parent, *(path.resolve() for path in beside))})
+    return sorted({*uncommitted(_PACKAGE, _PACKAGE), *uncommitted_method(code)})

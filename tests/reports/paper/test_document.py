@@ -69,9 +69,12 @@ def test_the_head_names_commit_and_machine(tmp_path: Path) -> None:
         "records": 7, "git_sha": "0123456789abcdef", "git_dirty": True, "cpu": "A_CPU", "cores": 2, "gpu": None,
         "os": "Linux", "torch": "2.0",
     }  # fmt: skip
-    write_sealed_json(provenance, read_run(metrics, provenance) | {"environments": [environment]})
+    write_sealed_json(provenance, read_run(metrics, provenance) | {
+        "environments": [environment], "cells": [{"model": "small"}, {"model": "real"}], "statuses": {"ok": 2},
+    })  # fmt: skip
     build_paper(write_paper(tmp_path / "small"), metrics, provenance, tmp_path / "out.html")
     head = (tmp_path / "out" / "paper.tex").read_text().replace(r"\allowbreak{}", "")
+    assert r"\item[{Cells}] 2 (2 ok), 0.0 hours" in head
     assert r"\item[{7 records}] commit 0123456789ab with uncommitted changes; A\_CPU, 2 cores, Linux; torch 2.0" in head
 
 

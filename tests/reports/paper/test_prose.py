@@ -28,3 +28,10 @@ def test_the_section_of_the_readme_is_kept_with_its_marks_and_nothing_else() -> 
 def test_a_readme_without_the_section_adds_nothing() -> None:
     assert problems_tex("# A paper\n\nWords.\n") == []
     assert problems_tex("") == []
+
+
+def test_numbered_lists_stay_numbered_and_a_hard_break_parts_words() -> None:
+    readme = f"## {PROBLEMS}\n\n1. One\\\n   more.\n2. Two.\n"
+    assert "\n".join(problems_tex(readme)).split("\n") == [
+        r"\begin{enumerate}", r"\item", "One", "more.", "", r"\item", "Two.", "", r"\end{enumerate}",
+    ]  # fmt: skip
