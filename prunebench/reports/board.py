@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any
+from urllib.parse import urlencode
 
 from prunebench.reports.display import CEILING, METRICS, OFF_TARGET, ORIGIN_WORDS, STATUS_MEANINGS, STATUS_WORDS
 from prunebench.reports.latex import SPECIAL
 from prunebench.reports.panels import Panel, ordered_targets
 from prunebench.reports.source import Source
 from prunebench.results.expected import CONTINUATION, MEAN, PERPLEXITY
+from prunebench.results.intervals import CONFIDENCE
+from prunebench.results.ranking import ALPHA
 from prunebench.results.rows import RANK
 from prunebench.results.summary import worst
 from prunebench.targets import Target
@@ -64,21 +67,28 @@ def board(source: Source, shown: Iterable[Panel]) -> Json:
         "origins": ORIGIN_WORDS,
         "ceiling": CEILING,
         "off_target": OFF_TARGET,
+        "confidence": CONFIDENCE,
+        "alpha": ALPHA,
         "latex": SPECIAL,
         "cells": cells,
     }
 
 
 def failures(data: Json) -> list[Json]:
-    """What went wrong, most frequent first: `status`, `reason`, `count` of cells and the first few `cells`."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """What went wrong, most frequent first: `status`, `reason`, `count` of cells and the first few `cells`.
+
+    Of a cell the `name`, and the `view` of the page in which it is opened: what follows # in its address.
+    """
+    found: dict[tuple[str, str], list[Json]] = {}
     for cell in data["cells"]:
         if cell["status"] != "ok":
             names = data["models"][cell["model"]], data["methods"][cell["method"]], Target.parse(cell["target"]).label
-            found.setdefault((cell["status"], cell["reason"]), []).append(", ".join(names))
+            key = "/".join(str(cell[column]) for column in ("protocol", "model", "method", "target", "seed"))
+            view = urlencode({**{column: cell[column] for column in ("protocol", "model", "target")}, "open": key})
+            found.setdefault((cell["status"], cell["reason"]), []).append({"name": ", ".join(names), "view": view})
     return [
-        {"status": status, "reason": reason, "count": len(names), "cells": names[:_NAMED]}
-        for (status, reason), names in sorted(found.items(), key=lambda item: -len(item[1]))
+        {"status": status, "reason": reason, "count": len(cells), "cells": cells[:_NAMED]}
+        for (status, reason), cells in sorted(found.items(), key=lambda item: -len(item[1]))
     ]
 
 

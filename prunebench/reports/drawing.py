@@ -22,8 +22,9 @@ from prunebench.reports.panels import DENSE_METHOD, RANDOM_METHOD, Entry, Panel
 from prunebench.reports.source import Source
 from prunebench.targets import Target
 
-# Okabe & Ito's palette for all kinds of colour vision, darkest first; grey is chance, the dense model is black.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+# Seven colours that stand out on white and on the dark background of the pages (a contrast of 3 or more), and from each
+# other for all kinds of colour vision; grey is chance, the dense model is black.
+PALETTE = ("#2D96C3", "#D2002D", "#695AC3", "#E17800", "#A500FF", "#B48769", "#A53C87")
 GREY = "#8A8A8A"
 DASHES = ("-", "--", "-.", ":")
 FIGURE_WIDTH = 6.3  # inches: the text of A4 with margins of 2.5 cm; on a page figures keep their size and letters

@@ -32,7 +32,8 @@ def leaderboard(source: Source) -> str:
     """The page as text. The same results always make the same page."""
     shown = list(panels(source))
     data = board(source, shown)
-    cells = data["cells"]
+    cells, failed = data["cells"], failures(data)
+    controls = {cell["method"] for cell in cells if cell["family"] == "control"}
     library = plotly()
     scripts = {"theme": asset("theme.js"), "page": "".join(map(asset, _SCRIPTS))}
     return environment().get_template("leaderboard.html.j2").render(
@@ -47,9 +48,12 @@ def leaderboard(source: Source) -> str:
         protocols=sorted(source.metrics["protocol"].unique()),
         statuses=[(name, STATUS_WORDS[name], STATUS_MEANINGS[name], sum(cell["status"] == name for cell in cells))
                   for name in STATUS_WORDS],
-        failures=failures(data),
+        failures=failed,
+        unfinished=sum(failure["count"] for failure in failed if failure["status"] != "na"),
+        inapplicable=sum(failure["count"] for failure in failed if failure["status"] == "na"),
         listed=_REASONS,
-        methods=len(data["methods"]),
+        methods=len(set(data["methods"]) - controls),
+        controls=len(controls),
         provenance=source.provenance,
         version=prunebench.__version__,
         alpha=ALPHA,

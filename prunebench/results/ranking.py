@@ -17,7 +17,8 @@ method's own comparisons pin it down.
 What a rank is about. The items are the only noise in the test, so a rank compares the pruned models at hand,
 not the methods that made them: what another calibration sample, another seed or another order of roundings would
 change is in no rank and in no interval, and with one seed it cannot be estimated at all. Wanda and STADE
-(w/o bias) select the same weights up to rounding; where they differ, the difference shows how large that noise is.
+(w/o bias) have the same criterion up to rounding, and masks that drift apart as each block sees the pruned ones before
+it; where they differ, even separated, the difference shows how large that noise is.
 """
 
 from collections.abc import Mapping

@@ -30,7 +30,7 @@ def rows(text):
 def test_the_csv_has_the_numbers_of_the_metrics(visit, address, run_files):
     tab = visit(f"{address}#target=all")
     name, text = download(tab, "csv")
-    assert name == "smollm2-135m-perplexity-wiki-sample-all.csv"
+    assert name == "laptop-512-smollm2-135m-perplexity-wiki-sample-all.csv"
     found = rows(text)
     assert [row["method"] for row in found] == methods(tab)
     frame = Source.read(*run_files).metrics.query("model == 'smollm2-135m'")
@@ -57,11 +57,24 @@ def test_it_has_the_rows_and_the_columns_in_view_in_their_order(visit, address):
     tab = visit(f"{address}#target=u70&query=stade&columns=method,score:acc/piqa,seconds&sort=seconds")
     found = rows(download(tab, "csv")[1])
     of_score = [f"acc/piqa {part}" for part in ("ci_low", "ci_high", "status", "reason")]
-    assert list(found[0]) == ["method", "title", "prune_seconds", "acc/piqa", *of_score]
+    identity = ["protocol", "model", "method", "target", "seed"]  # always, first
+    assert list(found[0]) == [*identity, "title", "prune_seconds", "acc/piqa", *of_score]
+    assert {tuple(row[name] for name in ("protocol", "model", "target", "seed")) for row in found[1:]} == {
+        ("laptop-512", "smollm2-135m", "u70", "0")
+    }
     assert [row["method"] for row in found] == methods(tab)
     seconds = [float(row["prune_seconds"]) for row in found[1:]]
     assert seconds == sorted(seconds)
     assert len(seconds) == 2
+
+
+def test_coverage_is_two_whole_numbers_and_none_where_nothing_was_tried(visit, address):
+    tab = visit(f"{address}#model=opt-tiny&columns=coverage")
+    found = {row["method"]: row for row in rows(download(tab, "csv")[1])}
+    given = {name: (row["targets_finished"], row["targets_attempted"]) for name, row in found.items()}
+    assert given["sparsegpt"] == ("3", "4")
+    assert given["stade"] == ("3", "3")  # it does not apply at one
+    assert given["dense"] == ("", "")
 
 
 def test_rows_of_other_pages_of_the_table_are_in_it(visit, address):
@@ -115,7 +128,7 @@ def test_the_latex_table_compiles_and_prints_what_is_shown(visit, address, hosti
     theirs = download(
         visit(f"{hostile_page.as_uri()}#target=all&columns=rank,method,value,family,score:acc/piqa"), "latex"
     )
-    assert ours[0] == "smollm2-135m-perplexity-wiki-sample-all.tex"
+    assert ours[0] == "laptop-512-smollm2-135m-perplexity-wiki-sample-all.tex"
     source = (
         "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{lmodern,booktabs,adjustbox}\\begin{document}\n"
         + ours[1] + theirs[1] + "\\end{document}"
@@ -128,8 +141,10 @@ def test_the_latex_table_compiles_and_prints_what_is_shown(visit, address, hosti
         ["pdftotext", "-layout", "a.pdf", "-"], cwd=tmp_path, check=True, capture_output=True
     ).stdout
     text = re.sub(r"\s+", " ", printed.decode())
-    assert "Perplexity of SmolLM2 135M on wiki-sample, all targets (protocol laptop-512)" in text
-    for words in ("STADE without bias", "Target", "2:4", "vs dense", "diverged", "2=", "×"):
+    assert "Perplexity of SmolLM2 135M on wiki-sample (10 windows), all targets (protocol laptop-512)" in text
+    assert "95% bootstrap intervals over windows" in text
+    assert "at most 5% of any false separation" in text
+    for words in ("STADE without bias", "Target", "2:4", "vs dense", "diverged", "2= (2–4)", "×"):
         assert words in text, words
     assert r"\input{/etc/passwd}" in text
 

@@ -88,7 +88,7 @@ def test_several_seeds_have_a_column_and_their_mean_a_card(visit, tmp_path):
     card = tab.locator(".card[data-target=u50]").inner_text()
     assert "Wanda" in card
     assert "mean of 2 seeds" in card
-    assert "best of 2 compared" in card
+    assert "the only method compared" in card
 
 
 def test_a_page_without_any_result_shows_why(visit, tmp_path):

@@ -103,14 +103,17 @@ def test_cells_have_their_worst_status_and_it_is_counted_on_the_front(page, data
 
 
 def test_frequent_failures_come_first_with_some_of_their_cells():
-    cells = [{"status": "oom", "reason": "big", "model": "m", "method": "a", "target": "u50"}]
+    common = {"protocol": "p", "model": "m", "seed": 0}
+    cells = [{**common, "status": "oom", "reason": "big", "method": "a", "target": "u50"}]
     cells += [
-        {"status": "error", "reason": "bad", "model": "m", "method": "b", "target": f"u{i}"} for i in range(10, 15)
+        {**common, "status": "error", "reason": "bad", "method": "b@x=1,y=2", "target": f"u{i}"} for i in range(10, 15)
     ]
-    cells += [{"status": "ok", "reason": "", "model": "m", "method": "b", "target": "u70"}]
-    found = failures({"cells": cells, "models": {"m": "M"}, "methods": {"a": "A", "b": "B"}})
+    cells += [{**common, "status": "ok", "reason": "", "method": "b@x=1,y=2", "target": "u70"}]
+    found = failures({"cells": cells, "models": {"m": "M"}, "methods": {"a": "A", "b@x=1,y=2": "B"}})
     assert [(failure["reason"], failure["count"]) for failure in found] == [("bad", 5), ("big", 1)]
-    assert found[0]["cells"] == ["M, B, 10%", "M, B, 11%", "M, B, 12%"]
+    assert [cell["name"] for cell in found[0]["cells"]] == ["M, B, 10%", "M, B, 11%", "M, B, 12%"]
+    view = "protocol=p&model=m&target=u10&open=p%2Fm%2Fb%40x%3D1%2Cy%3D2%2Fu10%2F0"
+    assert found[0]["cells"][0]["view"] == view
 
 
 def test_a_rank_of_a_failed_metric_is_not_shown(data):
@@ -140,7 +143,7 @@ def test_provenance_and_how_to_read_are_on_the_page(page):
 def test_what_ranks_and_intervals_leave_out_is_said(page):
     text = Page(page.read_text()).text
     assert "the pruned models at hand, not the methods" in text
-    assert "Wanda and STADE (w/o bias) select the same weights up to rounding" in text
+    assert "Wanda and STADE (w/o bias) have the same criterion up to rounding" in text
 
 
 def test_a_perplexity_on_a_domain_the_model_saw_is_marked(run_files, tmp_path):

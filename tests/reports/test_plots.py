@@ -59,11 +59,14 @@ def test_what_is_not_drawn_is_said(visit, address):
 def test_the_plots_follow_the_view(visit, address, run_files):
     tab = visit(address)
     shown(tab, "curves")
-    assert tab.locator("#curves-title").inner_text() == "Perplexity against sparsity SmolLM2 135M, wiki-sample"
+    assert (
+        tab.locator("#curves-title").inner_text()
+        == "Perplexity against sparsity SmolLM2 135M, wiki-sample (10 windows)"
+    )
     tab.select_option("#model", "opt-tiny")
     traces = shown(tab, "curves")
     title = tab.locator("#curves-title").inner_text()
-    assert title == "Perplexity against sparsity OPT tiny, trained here, wiki-sample"
+    assert title == "Perplexity against sparsity OPT tiny, trained here, wiki-sample (10 windows)"
     rows = scored(run_files, *TEXT, model="opt-tiny")
     sparsegpt = rows[(rows["method"] == "sparsegpt") & (rows["status"] == "ok")]["number"]
     found = [y for trace in named(traces, "SparseGPT") for y in trace["y"] if y is not None]
@@ -90,7 +93,8 @@ def test_ranks_have_their_range_and_failed_methods_are_last(visit, address, run_
     found = traces["rank"]
     for i, key in enumerate(found["customdata"]):
         row = ranks.loc[key.split("/")[2]]
-        ends = found["x"][i] - found["error_x"]["arrayminus"][i], found["x"][i] + found["error_x"]["array"][i]
+        line = traces["places"]["y"].index(found["y"][i])
+        ends = traces["places"]["x"][line : line + 2]
         assert (found["x"][i], *ends) == (row["number"], row["low"], row["high"])
     assert found["x"] == sorted(found["x"])
     assert len(found["x"]) == 5

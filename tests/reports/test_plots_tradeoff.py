@@ -61,7 +61,7 @@ def test_what_is_not_beaten_is_marked(visit, measured, timed, select, option, me
             x = 100 * (1 - rows["sparsity"]) if option == "nonzero" else rows[option]
         x = round(x, 2 if select == "speedup" else 1)  # as exact as it is shown
         points[method, target] = (x, value if metric.startswith("perplexity") else 100 * value)
-    line = next(trace for trace in traces if trace["name"] == "not beaten by any")
+    line = next(trace for trace in traces if trace["name"] == "not beaten, by value")
     drawn = [(x, y) for t in traces if t["customdata"] for x, y in zip(t["x"], t["y"], strict=True)]
     assert np.array(sorted(drawn)) == pytest.approx(np.array(sorted(points.values())), rel=1e-4)
     expected = brute_front([np.array(point) for point in points.values()], select == "room", metric.startswith("perp"))

@@ -28,8 +28,8 @@ const columns = perView(() => {
     costColumn("sparsity", "sparsity", "Sparsity", DESKTOP),
     costColumn("seconds", "prune_seconds", "Pruning", LAPTOP),
     costColumn("memory", "peak_memory_gb/prune", "Memory", Infinity),
-    {key: "coverage", title: "Coverage", from: LAPTOP, numeric: true, better: -1, by: entry => isDense(entry.cell) ? null : coverage(entry.cell)[0] / coverage(entry.cell)[1],
-      text: entry => isDense(entry.cell) ? "" : coverage(entry.cell).join("/")},
+    {key: "coverage", title: "Coverage", from: LAPTOP, numeric: true, better: -1, by: entry => coverage(entry) && coverage(entry)[0] / coverage(entry)[1],
+      text: entry => coverage(entry)?.join("/") ?? "", fields: [["targets_finished", entry => coverage(entry)?.[0]], ["targets_attempted", entry => coverage(entry)?.[1]]]},
     ...available("metric", state).filter(key => key !== state.metric).map(scoreColumn),
     ...costNames().map(name => costColumn(`cost:${name}`, name, cost(name).title, Infinity)),
   ];
@@ -58,7 +58,7 @@ function scoreColumn(metricKey) {
   const metric = data.metrics[metricKey];
   const of = entry => row(entry.cell, metricKey);
   return {
-    key: `score:${metricKey}`, title: `${metric.title}${metric.unit ? ` (${metric.unit})` : ""}, ${metric.dataset}`, from: Infinity, numeric: true,
+    key: `score:${metricKey}`, title: `${metric.title}${metric.unit ? ` (${metric.unit})` : ""}, ${named(metricKey)}`, from: Infinity, numeric: true,
     better: metric.lower ? 1 : -1, by: entry => of(entry).value, text: entry => valueText(of(entry), metric), cell: entry => {
       const other = of(entry);
       return other.status !== "ok" ? chip(other.status) : valueText(other, metric) + (isFlattered(entry.cell, metricKey) ? " †" : "");

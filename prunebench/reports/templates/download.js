@@ -4,7 +4,7 @@ const exported = () => [...denseRows(), ...ordered(candidates())];
 
 function save(text, type, ending) {
   const address = URL.createObjectURL(new Blob([text], {type}));
-  const name = [state.model, state.metric, state.target].join("-").replace(/[^\w.@=-]+/g, "-");
+  const name = [state.protocol, state.model, state.metric, state.target].join("-").replace(/[^\w.@=-]+/g, "-");
   make("a", {href: address, download: `${name}.${ending}`}).click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000); // not at once: the browser may not have begun to read
 }
@@ -19,8 +19,12 @@ function field(value) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+// What says which number a line is about, whatever is in view.
+const IDENTITY = ["protocol", "model", "method", "target", "seed"];
+
 function csv() {
-  const fields = shownColumns().flatMap(column => column.fields ?? [[column.key, column.by]]);
+  const chosen = shownColumns().flatMap(column => column.fields ?? [[column.key, column.by]]).filter(([name]) => !IDENTITY.includes(name));
+  const fields = [...IDENTITY.map(name => [name, ({cell}) => cell[name]]), ...chosen];
   const lines = [fields.map(([name]) => name), ...exported().map(entry => fields.map(([, of]) => of(entry)))];
   return lines.map(line => line.map(field).join(",") + "\n").join("");
 }
@@ -44,7 +48,8 @@ const typeset = text => text.split(/(×10[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|[–�
 
 function latexColumns() {
   return shownColumns().flatMap(column => column.key === "value" ? [column, {key: "between", title: "Interval", numeric: true,
-    text: entry => entry.value === null ? "" : interval(entry.score)}] : column.key === "interval" ? [] : [column]);
+    text: entry => entry.value === null ? "" : interval(entry.score)}] : column.key === "interval" ? [] :
+    column.key === "rank" ? [{...column, text: entry => [rankText(entry), entry.score && places(entry.score) && `(${places(entry.score)})`].filter(Boolean).join(" ")}] : [column]);
 }
 
 function latex() {
@@ -65,7 +70,8 @@ function latexCaption(entries) {
   const where = state.target === ALL ? "all targets" : data.targets[state.target].label;
   const found = new Set(entries.map(entry => entry.status));
   const words = Object.entries(data.statuses).filter(([status]) => status !== "ok" && found.has(status));
-  return [escaped(`${metric.title} of ${data.models[state.model]} on ${metric.dataset}, ${where}`) + ` (protocol \\texttt{${escaped(state.protocol)}}).`,
-    overlap ? escaped(`${overlap}.`) : "", "Methods that share a rank, marked with =, are not separated by a paired test.",
+  return [escaped(`${metric.title} of ${data.models[state.model]} on ${sampled(state.metric)}, ${where}`) + ` (protocol \\texttt{${escaped(state.protocol)}}).`,
+    overlap ? escaped(`${overlap}.`) : "",
+    escaped(`Intervals are ${percentage(data.confidence)} bootstrap intervals over ${metric.log ? "windows" : "questions"}. Ranks are from paired tests, with a chance of at most ${percentage(data.alpha)} of any false separation within one ranking. Methods whose comparisons form an unbroken chain share a rank, marked with =; the places in brackets are those that a method's own comparisons leave open.`),
   ...words.map(([, {word, meaning}]) => `\\emph{${escaped(word)}}: ${escaped(meaning)}.`)].filter(Boolean).join(" ");
 }

@@ -13,6 +13,18 @@ function number(value, metric = data.metrics[state.metric]) {
 
 const interval = (score, metric) => score[LOW] === null ? "" : `${number(score[LOW], metric)} – ${number(score[HIGH], metric)}`;
 const places = score => score[BEST] === null || score[BEST] === score[WORST] ? "" : `${score[BEST]}–${score[WORST]}`;
+
+// Of a dataset's name not how large the whole is, but how much of it was measured.
+const named = metricKey => data.metrics[metricKey].dataset.replace(/\s*\(\d+ \w+\)$/, "");
+
+function sampled(metricKey) {
+  const name = named(metricKey), items = denseItems(metricKey);
+  if (!items) return name;
+  const counted = `${items} ${data.metrics[metricKey].log ? "windows" : "questions"}`;
+  return name.endsWith(")") ? `${name.slice(0, -1)}, ${counted})` : `${name} (${counted})`;
+}
+
+const percentage = share => `${Math.round(100 * share)}%`;
 const percent = value => `${(100 * value).toFixed(1)}%`;
 const duration = seconds => seconds < 100 ? `${seconds.toFixed(1)} s` : `${(seconds / 60).toFixed(1)} min`;
 const gigabytes = value => `${value.toFixed(2)} GB`;

@@ -12,7 +12,7 @@ function draw() {
 const titles = {
   protocol: name => data.protocols[name] ? `${name}: ${data.protocols[name]}` : name,
   model: name => data.models[name],
-  metric: name => `${data.metrics[name].title} on ${data.metrics[name].dataset} ${data.metrics[name].lower ? "↓" : "↑"}`,
+  metric: name => `${data.metrics[name].title} on ${named(name)} ${data.metrics[name].lower ? "↓" : "↑"}`,
   target: name => name === ALL ? "all" : data.targets[name].label,
   origin: name => name === "" ? "all" : data.origins[name] ?? name,
   status: name => name === "" ? "all" : data.statuses[name].word,
@@ -30,6 +30,7 @@ function drawControls() {
   }
   if (find("query").value !== state.query) find("query").value = state.query;
   find("protocol").closest("label").hidden = options.protocol.length < 2;
+  find("seed").closest("label").hidden = !severalSeeds();
   const active = Object.entries(FILTERS).filter(([key, value]) => state[key] !== value).length;
   find("active").textContent = active ? ` (${active} in use)` : "";
 }
@@ -37,9 +38,12 @@ function drawControls() {
 function choose(changes, how = "pushState") {
   const focused = document.activeElement?.closest?.(".card")?.dataset.target;
   if (changes.target) changes = {sort: changes.target === ALL ? "target" : "value", ...changes};
+  // A target at which a new filter leaves nothing would only hide what it was set to find.
+  const filtered = ["family", "origin", "pattern", "seed", "status"].some(key => changes[key]);
   // A new metric or target starts with the best on top; what narrows or reorders the rows, at the first page.
   if (changes.metric || changes.target) changes = {reversed: "", ...changes};
   settled(Object.assign(state, {page: "1"}, changes));
+  if (filtered && state.target !== ALL && !candidates().some(matches) && candidates(ALL).some(matches)) Object.assign(state, {target: ALL, sort: "target", reversed: ""});
   draw();
   writeAddress(how);
   if (focused) document.querySelector(`.card[data-target="${CSS.escape(focused)}"]`)?.focus();
@@ -67,7 +71,11 @@ if (Object.keys(start).length) {
   roomy.addEventListener("change", unfold);
   unfold();
   for (const [event, starts] of [["beforeprint", true], ["afterprint", false]]) addEventListener(event, () => { printing = starts; drawTable(); });
-  addEventListener("hashchange", follow);
+  addEventListener("hashchange", () => {
+    const before = state.open;
+    follow();
+    if (state.open && state.open !== before) focusToggle(state.open.split("\n").at(-1));
+  });
   find("board").hidden = false;
   watchPlots();
   follow();

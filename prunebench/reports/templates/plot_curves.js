@@ -1,6 +1,8 @@
 // A metric against sparsity: one curve per method, N:M and structured targets beside them.
 
 const HEADINGS = {unstructured: "unstructured sparsity", "n:m": "N:M", structured: "structured"};
+const BRIEF = {unstructured: "unstruct.", "n:m": "N:M", structured: "struct."}; // on a phone
+const BANDED = 3; // methods with a band: more lie over each other
 
 function curvesPlot(colors) {
   const metric = data.metrics[state.metric];
@@ -9,6 +11,7 @@ function curvesPlot(colors) {
   const all = everything.filter(point => drawn.includes(point.method));
   const dense = denseOf();
   const {range, end} = valueRange(all, dense);
+  const banded = new Set(placed(drawn).slice(0, BANDED));
   const panels = panelsOf(all);
   const traces = [], layout = {yaxis: valueAxis(colors, range), shapes: []}, named = new Set();
   panels.forEach(({pattern, tokens, curve, domain}, i) => {
@@ -18,7 +21,7 @@ function curvesPlot(colors) {
     const pad = curve ? 0.06 * (percents.at(-1) - percents[0]) : 0.5;
     const ends = curve ? [percents[0] - pad, percents.at(-1) + pad] : [-pad, tokens.length - 1 + pad];
     layout[`xaxis${at}`] = axisOf(colors, {
-      domain, anchor: "y", range: ends, tickvals: tokens.map(place), showgrid: curve, title: {text: HEADINGS[pattern], standoff: 10},
+      domain, anchor: "y", range: ends, tickvals: tokens.map(place), showgrid: curve, title: {text: (narrow.matches && panels.length > 1 ? BRIEF : HEADINGS)[pattern], standoff: 10},
       ticktext: tokens.map(token => data.targets[token].label.replace(" structured", "")),
     });
     if (tokens.includes(state.target)) {
@@ -31,7 +34,7 @@ function curvesPlot(colors) {
       if (!own.some(point => point.value !== null)) return;
       const x = point => curve ? place(point.target) : place(point.target) + number * step - 0.3;
       const common = {type: "scatter", xaxis, yaxis: "y", legendgroup: method, name: clipped(data.methods[method])};
-      if (curve) traces.unshift(...bands(own, x, method, common));
+      if (curve && banded.has(method)) traces.unshift(...bands(own, x, method, common));
       traces.push({
         ...common, showlegend: !named.has(method), mode: curve ? "lines+markers" : "markers", x: own.map(x), y: own.map(point => scaled(point.value)),
         marker: markerOf(method, colors), line: {color: look(method).color, dash: look(method).dash, width: 1.7}, ...withTexts(own, own.map(point => hoverText(point))),
@@ -51,8 +54,9 @@ function curvesPlot(colors) {
     layout: {...layout, ...spaced(narrow.matches ? 400 : 470, named.size)},
     note: [
       all.length ? "" : "No row is left by the filters.", note && `${note} are drawn; search or filters bring others.`,
+      panels.some(({curve}) => curve) ? `Bands are the ${percentage(data.confidence)} intervals of the ${banded.size < drawn.length ? `first ${banded.size} methods; a point tells those of the others` : "methods"}.` : "",
       missing.length ? `Not drawn: ${missing.slice(0, 6).map(point => `${point.title} ${data.targets[point.target].label} (${data.statuses[point.status].word})`).join(", ")}${missing.length > 6 ? ` and ${missing.length - 6} more` : ""}.` : "",
-      end === null ? "" : `The axis ends at ${CEILING} times the dense perplexity; arrows are above it.`,
+      end === null ? "" : `The axis ends at ${data.ceiling} times the dense perplexity; arrows are above it.`,
     ].filter(Boolean).join(" "),
   };
 }
@@ -80,7 +84,7 @@ function bands(own, x, method, common) {
   const runs = [[]];
   for (const point of own) point.low === null ? runs.push([]) : runs.at(-1).push(point);
   return runs.filter(run => run.length > 1).map(run => ({
-    ...common, mode: "lines", line: {width: 0}, fill: "toself", fillcolor: shade(look(method).color, 0.13), hoverinfo: "skip", showlegend: false,
+    ...common, mode: "lines", line: {width: 0}, fill: "toself", fillcolor: shade(look(method).color, 0.12), hoverinfo: "skip", showlegend: false,
     x: [...run, ...run.toReversed()].map(x), y: [...run.map(point => scaled(point.high)), ...run.toReversed().map(point => scaled(point.low))],
   }));
 }

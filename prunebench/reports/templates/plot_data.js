@@ -1,7 +1,6 @@
 // What is plotted: the table's rows as points, and which of them.
 
 const DRAWN = 12; // so many methods, beside the grey of chance, can be told apart
-const CEILING = 100; // times the dense perplexity: where a model is of no use any more the axis ends
 const NAME = 36, LINE = 60; // characters of a name in a legend, and of a line that pops up
 const RANDOM = "random";
 
@@ -41,11 +40,16 @@ function front(all, lowerX, lowerY) {
   return lowerX ? found : found.reverse();
 }
 
+// Those of the methods that have a place, the best mean place over all targets first.
+function placed(methods) {
+  const shown = new Set(methods), order = data.plots.order[`${state.protocol}/${state.model}/${state.metric}`] ?? [];
+  return order.map(number => data.plots.methods[number]).filter(method => shown.has(method));
+}
+
 // The methods that are told apart: those that come first over all targets, and random pruning; in the table's order.
 function leading(all) {
   const shown = new Set(all.map(point => point.method));
-  const order = data.plots.order[`${state.protocol}/${state.model}/${state.metric}`] ?? [];
-  const best = new Set(order.map(number => data.plots.methods[number]).filter(method => shown.has(method)).slice(0, DRAWN));
+  const best = new Set(placed(shown).slice(0, DRAWN));
   const drawn = Object.keys(data.methods).filter(method => best.has(method) || method === RANDOM && shown.has(method));
   const control = drawn.includes(RANDOM) ? " and random pruning" : "";
   const left = shown.size - drawn.length;
@@ -74,7 +78,7 @@ function valueRange(all, dense) {
   const values = [...all.flatMap(point => [point.value, point.low, point.high]), dense?.value ?? null].filter(value => value !== null);
   const [least, most] = [values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)];
   if (!values.length) return {range: metric.log ? [1, 2] : [0, 100], end: null};
-  const ends = metric.log && dense && dense.value !== null ? CEILING * dense.value : Infinity;
+  const ends = metric.log && dense && dense.value !== null ? data.ceiling * dense.value : Infinity;
   const end = all.some(point => point.value > ends) ? ends : null;
   const bend = value => metric.log ? Math.log10(value) : value * metric.scale;
   const [low, high] = [bend(least), bend(Math.min(most, end ?? Infinity))];

@@ -20,8 +20,10 @@ function ranksPlot(colors) {
   };
   const common = {type: "scatter", mode: "markers", showlegend: false};
   const traces = [
-    {...common, name: "rank", x: ranked.map(row => row.rank), y: ranked.map(row => line.get(row)), marker: looks(ranked), ...withTexts(ranked, ranked.map(row => hoverText(row))),
-      error_x: {...whiskers(ranked, row => row.rank, row => row.best ?? row.rank, row => row.worst ?? row.rank), color: colors.quiet}},
+    // Not as whiskers: of a shared rank the places may begin behind it.
+    {...common, name: "places", mode: "lines", hoverinfo: "skip", line: {color: colors.quiet, width: 2}, connectgaps: false,
+      x: ranked.flatMap(row => [row.best, row.worst, null]), y: ranked.flatMap(row => [line.get(row), line.get(row), null])},
+    {...common, name: "rank", x: ranked.map(row => row.rank), y: ranked.map(row => line.get(row)), marker: looks(ranked), ...withTexts(ranked, ranked.map(row => hoverText(row)))},
     {...common, name: "failed", mode: "markers+text", x: failed.map(() => last + 1), y: failed.map(row => line.get(row)), cliponaxis: false,
       marker: {symbol: "circle-x-open", size: 10, color: colors.quiet, line: {width: 1.5, color: colors.quiet}}, texttemplate: failed.map(row => literal(data.statuses[row.status].word)),
       textposition: "middle left", ...withTexts(failed, failed.map(row => hoverText(row)))},
@@ -43,9 +45,9 @@ function ranksPlot(colors) {
     note: [
       state.target === ALL ? "Methods are ranked at one target: press one of the cards above." : rows.length ? "" : "No row is left by the filters.",
       rows.length < all.length ? `The first ${rows.length} of ${all.length} rows.` : "",
-      rows.length ? "The whisker of a rank reaches from the best to the worst place that the method's own comparisons allow; methods of one rank cannot be separated." : "",
+      rows.length ? "The line reaches from the best to the worst place that the method's own comparisons allow. Methods whose comparisons form an unbroken chain share a rank, the point: it may lie beside the line, and the ends of a chain may be separated." : "",
       rows.length && dense && !narrow.matches ? "The upright line is the dense model." : "", failed.length ? "A crossed circle is a cell without a valid value." : "",
-      end === null || narrow.matches ? "" : `The axis of values ends at ${CEILING} times the dense perplexity; arrows are above it.`,
+      end === null || narrow.matches ? "" : `The axis of values ends at ${data.ceiling} times the dense perplexity; arrows are above it.`,
     ].filter(Boolean).join(" "),
   };
 }

@@ -53,10 +53,10 @@ function tradeoffPlot(colors, name, against, remark) {
     },
     note: [
       remark, measured.length ? "" : "No value is left by the filters.",
-      placed.length ? "Ringed: no other point, nor the dense model, is as good in both and better in one." : "",
+      placed.length ? "Ringed: by their values alone no other point, nor the dense model, is as good in both and better in one. Intervals and ties are left out of that: points close by may be as good." : "",
       note && `${note} have looks of their own, the others are grey${plain.length < placed.length - named.length ? ` and the best ${GREY} points of them are drawn` : ""}.`,
       left && placed.length ? `${left} point${left === 1 ? " has" : "s have"} no such measure.` : "",
-      end === null ? "" : `The axis ends at ${CEILING} times the dense perplexity.`,
+      end === null ? "" : `The axis ends at ${data.ceiling} times the dense perplexity.`,
     ].filter(Boolean).join(" "),
   };
 }
@@ -83,7 +83,7 @@ function methodPoints(own, measure, colors) {
 
 // Steps, not slopes: nothing was measured between two points.
 const frontLine = (unbeaten, {lower}, colors) => ({
-  type: "scatter", mode: "lines", name: "not beaten by any", x: unbeaten.map(point => point.x), y: unbeaten.map(point => point.y), hoverinfo: "skip",
+  type: "scatter", mode: "lines", name: "not beaten, by value", x: unbeaten.map(point => point.x), y: unbeaten.map(point => point.y), hoverinfo: "skip",
   line: {color: colors.quiet, width: 1.5, dash: "dot", shape: lower ? "hv" : "vh"},
 });
 

@@ -36,6 +36,10 @@ function drawPlot(id) {
     legend: {tracegroupgap: 0, ...(narrow.matches ? {orientation: "h", entrywidth: 0.48, entrywidthmode: "fraction", x: 0, xref: "container", y: 0, yref: "container", yanchor: "bottom"} : {x: 1.02, y: 1})},
     uirevision: JSON.stringify([state.protocol, state.model, state.metric, id]), ...layout,
   }, configOf(id, box));
+  // To who cannot see it a plot is one picture with a name; what is in it, the table and the note say.
+  const [picture, ...others] = box.querySelectorAll(".main-svg");
+  for (const [name, value] of [["role", "img"], ["aria-labelledby", `${id}-title`], ["aria-describedby", `${id}-note`]]) picture.setAttribute(name, value);
+  for (const other of others) other.setAttribute("aria-hidden", "true");
   box.removeAllListeners("plotly_click");
   box.on("plotly_click", ({points: [point]}) => point.customdata && showRow(point.customdata));
 }
@@ -59,7 +63,7 @@ function configOf(id, box) {
 function about() {
   const mark = Object.hasOwn(data.overlaps, `${state.model}/${state.metric}`) ? " †" : "";
   const protocol = options.protocol.length > 1 ? `, protocol ${state.protocol}` : "";
-  return `${data.models[state.model]}, ${data.metrics[state.metric].dataset}${mark}${protocol}`;
+  return `${data.models[state.model]}, ${sampled(state.metric)}${mark}${protocol}`;
 }
 
 const fileName = id => [id, state.model, state.metric].join("-").replace(/[^\w.-]+/g, "-");

@@ -27,21 +27,22 @@ const cellsInView = perView(() => data.cells.filter(cell => cell.protocol === st
 const rowsInView = perView(() => cellsInView().filter(cell => !isDense(cell)).map(cell => row(cell)).filter(attempted));
 const denseRows = perView(() => cellsInView().filter(isDense).map(cell => row(cell)).filter(attempted));
 const denseValue = () => denseRows()[0]?.value ?? null;
+const denseItems = metricKey => denseRows()[0]?.cell.values[metricKey]?.[ITEMS] ?? null;
 const severalSeeds = perView(() => new Set(rowsInView().map(entry => entry.cell.seed)).size > 1);
 
 const candidates = (target = state.target) => rowsInView().filter(entry => target === ALL || entry.cell.target === target);
 
-// By method, how many of the targets it tried it finished.
+// By method, how many of the targets it tried it finished, at every seed.
 const coverages = perView(() => {
   const found = new Map();
   for (const entry of rowsInView()) {
     if (entry.status === "na") continue;
-    const [finished, tried] = found.get(entry.cell.method) ?? [0, 0];
-    found.set(entry.cell.method, [finished + (entry.status === "ok"), tried + 1]);
+    const targets = found.get(entry.cell.method) ?? found.set(entry.cell.method, new Map()).get(entry.cell.method);
+    targets.set(entry.cell.target, (targets.get(entry.cell.target) ?? true) && entry.status === "ok");
   }
-  return found;
+  return new Map([...found].map(([method, targets]) => [method, [[...targets.values()].filter(Boolean).length, targets.size]]));
 });
-const coverage = cell => coverages().get(cell.method) ?? [0, 0];
+const coverage = ({cell}) => coverages().get(cell.method) ?? null; // none of the dense model, and where it does not apply
 
 // By target, seed and rank, how many methods share it.
 const sharers = perView(() => {
@@ -50,6 +51,7 @@ const sharers = perView(() => {
   return found;
 });
 const groupOf = ({cell, score}) => [cell.target, cell.seed, score[RANK]].join("/");
+const isUnbeaten = entry => entry.status === "ok" && entry.score?.[BEST] === 1;
 const isTied = entry => entry.score?.[RANK] && sharers().get(groupOf(entry)) > 1;
 
 // What is said of a cell that removes another share of the weights than its target asks for; as `off_target` in display.py.
@@ -85,6 +87,6 @@ function matches(entry) {
   const outcome = words.length ? [entry.status, data.statuses[entry.status].word, entry.reason].join(" ").toLowerCase() : "";
   return (!state.family || cell.family === state.family) && (!state.origin || cell.origin === state.origin)
     && (!state.pattern || data.targets[cell.target].pattern === state.pattern)
-    && (!state.status || entry.status === state.status)
+    && (!state.status || entry.status === state.status) && (!state.seed || String(cell.seed) === state.seed)
     && words.every(word => wordsOf(cell).includes(word) || outcome.includes(word));
 }

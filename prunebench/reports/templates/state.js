@@ -22,11 +22,12 @@ const options = {
   origin: ["", ...distinct(cell => cell.origin)],
   pattern: ["", ...new Set(Object.values(data.targets).map(target => target.pattern))],
   status: ["", ...Object.keys(data.statuses)],
+  seed: ["", ...new Set(data.cells.filter(cell => !isDense(cell)).map(cell => String(cell.seed)))],
   size: SIZES,
   speedup: ["prefill_speedup", "decode_speedup"],
   room: ["nonzero", "stored"],
 };
-const FILTERS = {query: "", family: "", origin: "", pattern: "", status: ""};
+const FILTERS = {query: "", family: "", origin: "", pattern: "", seed: "", status: ""};
 
 const measured = new Map(); // by protocol, by model: the metrics and the targets of its cells
 for (const cell of data.cells) {
@@ -60,24 +61,29 @@ function settled(view) {
 
 // `columns` empty: those that the screen has room for. `reversed`: other than best first, or from the first on.
 const start = data.cells.length && options.metric.length ? settled({
-  protocol: options.protocol[0], model: "", metric: "", target: "", ...FILTERS, sort: "value", reversed: "", columns: "",
+  protocol: options.protocol[0], model: "", metric: "", target: "", ...FILTERS, sort: "value", reversed: "", columns: "", open: "",
   page: "1", size: SIZES[0], speedup: options.speedup[0], room: options.room[0],
 }) : {};
 const state = {...start};
 const opened = new Set();
+let keys = null;
+const everyKey = () => keys ??= new Set(data.cells.map(keyOf));
 
 function readAddress() {
   const wanted = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
   const valid = {
     query: () => true, sort: isColumn, columns: text => text.split(",").every(isColumn), reversed: text => text === "1",
-    page: text => /^[1-9]\d{0,8}$/.test(text),
+    open: text => text.split("\n").every(name => everyKey().has(name)), page: text => /^[1-9]\d{0,8}$/.test(text),
   };
   const believed = Object.entries(wanted).filter(([key, value]) =>
     Object.hasOwn(start, key) && (valid[key] ? valid[key](value) : options[key].includes(value)));
   settled(Object.assign(state, start, Object.fromEntries(believed)));
+  opened.clear();
+  for (const name of state.open.split("\n").filter(Boolean)) opened.add(name);
 }
 
 function writeAddress(how) {
+  state.open = [...opened].join("\n");
   const changed = new URLSearchParams(Object.entries(state).filter(([key, value]) => value !== start[key]));
   if (String(changed) === location.hash.slice(1)) return;
   history[how](null, "", location.href.split("#")[0] + (String(changed) && `#${changed}`));

@@ -8,7 +8,10 @@ const {compare: collate} = new Intl.Collator("en"); // localeCompare makes a new
 function sorted(entries, column) {
   const keys = new Map(entries.map(entry => [entry, column.by(entry)]));
   const sign = descends(column) ? -1 : 1;
+  // A ranking is of one seed: one below the other at one target.
+  const seeds = severalSeeds() && state.target !== ALL && ["rank", "value"].includes(column.key);
   return entries.sort((a, b) => {
+    if (seeds && a.cell.seed !== b.cell.seed) return a.cell.seed - b.cell.seed;
     const [x, y] = [keys.get(a), keys.get(b)];
     // What has no value stays at the end whichever way the others are sorted.
     if (x === null || y === null) return (x === null) - (y === null) || byValue(a, b) || collate(a.title, b.title);
@@ -38,13 +41,14 @@ function drawHead(shown) {
 const classes = column => [column.kind, column.numeric && "number"].filter(Boolean).join(" ") || null;
 
 function sortBy(column) {
-  choose({sort: column.key, reversed: column === sortColumn() && state.reversed === "" ? "1" : ""});
+  choose({sort: column.key, reversed: column === sortColumn() && state.reversed === "" ? "1" : ""}, "replaceState");
   document.querySelector(`th[data-key="${CSS.escape(column.key)}"] button`).focus();
 }
 
 function toggleRow(name) {
   if (!opened.delete(name)) opened.add(name);
   drawTable();
+  writeAddress("replaceState"); // who comes back from a method's page finds it as it was
   focusToggle(name);
 }
 
@@ -67,10 +71,19 @@ function drawTable() {
     shown.map(item => make(item.key === "method" ? "th" : "td", {scope: item.key === "method" ? "row" : null, class: classes(item)},
       (item.cell ?? item.text)(entry))));
     return opened.has(keyOf(entry.cell)) ? [line, details(entry, shown.length)] : [line];
-  }));
+  }), ...(entries.length ? [] : [nothing(shown.length)]));
   drawCaption();
   drawSummary(entries, visible.length, before);
   drawPager(page, pages, entries.length);
+}
+
+// In place of rows where the filters leave none: where there are some.
+function nothing(width) {
+  const others = state.target === ALL ? 0 : candidates(ALL).filter(matches).length;
+  return make("tr", {class: "details"}, make("td", {colspan: width}, make("div", {class: "controls"},
+    make("span", {}, state.target === ALL ? "No row is left by the filters." : `No row at ${data.targets[state.target].label} is left by the filters; ${others} at other targets.`),
+    others ? make("button", {type: "button", on: {click: () => choose({target: ALL})}}, "Show all targets") :
+      make("button", {type: "button", on: {click: () => choose({...FILTERS})}}, "Reset the filters"))));
 }
 
 // Neighbours that share a rank are held together by a bracket.
@@ -78,7 +91,7 @@ function looks(entry, above, below) {
   if (isDense(entry.cell)) return "dense";
   const same = other => other && !isDense(other.cell) && other.score?.[RANK] && groupOf(other) === groupOf(entry);
   const tied = isTied(entry) && (same(above) || same(below));
-  return [entry.score?.[RANK] === 1 && entry.status === "ok" && "first", tied && "tied", tied && !same(above) && "opens", tied && !same(below) && "closes"]
+  return [isUnbeaten(entry) && !isControl(entry.cell) && "first", tied && "tied", tied && !same(above) && "opens", tied && !same(below) && "closes"]
     .filter(Boolean).join(" ") || null;
 }
 
@@ -93,7 +106,7 @@ function caption(mark = "") {
   const metric = data.metrics[state.metric];
   const where = state.target === ALL ? "all targets" : data.targets[state.target].label;
   const protocol = options.protocol.length > 1 ? `, protocol ${state.protocol}` : "";
-  return `${metric.title} of ${data.models[state.model]} on ${metric.dataset}${mark}, ${where}${protocol}`;
+  return `${metric.title} of ${data.models[state.model]} on ${sampled(state.metric)}${mark}, ${where}${protocol}`;
 }
 
 function drawSummary(entries, visible, before) {
@@ -125,8 +138,8 @@ function turnTo(page) {
 function showRow(name) {
   const cell = data.cells.find(candidate => keyOf(candidate) === name);
   opened.add(name);
-  if (!isDense(cell) && state.target !== ALL && state.target !== cell.target) choose({target: cell.target});
-  const place = isDense(cell) ? 0 : ordered(candidates()).findIndex(entry => entry.cell === cell);
-  choose({page: String(1 + Math.floor(place / Number(state.size)))});
+  const target = isDense(cell) || state.target === ALL ? state.target : cell.target;
+  const place = isDense(cell) ? 0 : ordered(candidates(target)).findIndex(entry => entry.cell === cell);
+  choose({...(target === state.target ? {} : {target}), page: String(1 + Math.floor(place / Number(state.size)))});
   focusToggle(name);
 }
