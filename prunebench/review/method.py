@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from prunebench.config.load import Config
-from prunebench.contract.examination import Finding, examine_method
+from prunebench.contract.apart import examine_apart
+from prunebench.contract.finding import Finding, said_once
 from prunebench.errors import PrunebenchError
 from prunebench.plugins.description import describe_method
 from prunebench.sandbox.policy import Policy
@@ -54,7 +55,7 @@ def review_method(name: str, config: Config, run_trial: RunTrial) -> MethodRevie
     described = describe_method(name, config.method_files[name])
     findings: list[Finding] = []
     try:
-        findings += examine_method(name, config.method_paths, Policy.of(config, seed=0))
+        findings += said_once(examine_apart(name, config.method_paths, Policy.of(config, seed=0)))
     except PrunebenchError as error:
         findings.append(Finding("can_be_opened", "the file can be imported, where it has to run", str(error)))
     outcome, no_trial = None, ""
