@@ -41,7 +41,9 @@ onsuccess:
             logger.info(gather.outcome(Path(PROVENANCE)))
         except PrunebenchError as error:
             logger.info(str(error))
-    for claims in filter(Path.exists, map(Path, PAPER.claims if "make_paper" in done else ())):
+    for claims in filter(
+        Path.exists, map(Path, PAPER.claims if "make_paper" in done else ())
+    ):
         logger.info(claims.read_text(encoding="utf-8"))
 
 
