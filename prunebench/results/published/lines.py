@@ -51,13 +51,15 @@ def unseal(text: str, where: str) -> Json:
         DamagedFile: it is not what `seal` made.
     """
     if _CONFLICT.match(text):
-        raise PrunebenchError(f"{where}: a merge conflict is not resolved; keep one side's file, or publish again")
+        raise PrunebenchError(
+            f"{where}: a merge conflict is not resolved; keep one side's file, or delete it and publish again"
+        )
     found = _SEAL.match(text)
     rest = "{" + text[found.end() :] if found else ""
     if found is None or _digest(rest) != found[1]:
         raise DamagedFile(
-            f"{where}: the line is not what was published, it was edited or cut off; restore it with git, or publish "
-            "again"
+            f"{where}: the line is not what was published, it was edited or cut off; restore it with git, or delete "
+            "it and publish again"
         )
     line: Json = json.loads(rest)
     return line

@@ -1,5 +1,6 @@
 """What changed since a commit is told cell by cell, and told apart into what may change and what must not."""
 
+import math
 import subprocess
 from pathlib import Path
 
@@ -32,7 +33,9 @@ def edit(project: Project, change, method: str = "wanda", cell: str = CELL) -> l
 
 
 def move(line) -> None:
-    line["evaluations"]["perplexity"]["measurements"][0]["value"] = 12.5
+    line["evaluations"]["perplexity"]["measurements"][0].update(
+        value=12.5, items=[math.log(12.5)] * len(line["evaluations"]["perplexity"]["measurements"][0]["items"])
+    )
 
 
 def test_nothing_changed(committed: Project) -> None:
@@ -79,7 +82,9 @@ def test_other_data_explains_its_own_number_and_no_other(committed: Project) -> 
     assert "acc on piqa" in objection
 
     def other_text_too(line) -> None:
-        line["evaluations"]["perplexity"]["measurements"][1]["value"] = 12.5
+        line["evaluations"]["perplexity"]["measurements"][1].update(
+            value=12.5, items=[math.log(12.5)] * len(line["evaluations"]["perplexity"]["measurements"][1]["items"])
+        )
 
     (found,) = edit(committed, other_text_too)
     assert [detail.partition(":")[0] for detail in found.unexplained] == ["perplexity on sotu-recent", "acc on piqa"]
