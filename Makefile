@@ -52,9 +52,10 @@ board: environment ## pages of the published results, without computing any
 # What the methods of a branch are held against, and a file for the review as markdown.
 BASE ?= origin/main
 SUMMARY ?=
+export BASE SUMMARY # never pasted into a command line
 
 review: environment ## check and try the methods that this branch adds or changes, as its pull request does
-	prunebench review --against '$(BASE)' $(if $(SUMMARY),--summary '$(SUMMARY)')
+	prunebench review --against "$$BASE" $(if $(SUMMARY),--summary "$$SUMMARY")
 
 site: docs board ## documentation and board as one folder of pages, build/site
 	rm -rf build/site

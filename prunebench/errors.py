@@ -16,6 +16,10 @@ class NotApplicable(PrunebenchError):
     """A method has nothing to work on in this model (a bias criterion without biases): status `na`."""
 
 
+class BrokenMethod(PrunebenchError):
+    """A method's file fails as it is imported."""
+
+
 class DamagedFile(PrunebenchError):
     """A file is not what was written under its name: cut off, edited, or a bit of it flipped."""
 

@@ -17,22 +17,21 @@ def check(
     ] = False,
 ) -> None:
     """Run a method through the named checks of the contract, within a minute; the exit code is 1 if one fails."""
-    from prunebench.cli.options import make_console, working
+    from prunebench.cli.options import make_console
+    from prunebench.contract.apart import examine_apart
+    from prunebench.contract.finding import said_once
     from prunebench.errors import unknown_name
     from prunebench.plugins.header import find_methods, parse_variant
+    from prunebench.sandbox.policy import Policy
 
     console = make_console()
     base, files = parse_variant(name)[0], find_methods(methods)
     if base not in files:  # said at once, not after seconds of loading
         raise unknown_name("method", base, files, " ".join(map(str, methods)))
-    with working(console, "loading torch and transformers"):
-        from prunebench.contract.examination import examine_method
-        from prunebench.sandbox.policy import Policy
-
     count = failed = 0
     policy = Policy(unsafe=unsafe_run_untrusted)
-    with console.status("") as status:
-        for finding in examine_method(name, methods, policy, only or (), status.update):
+    with console.status("loading torch and transformers") as status:
+        for finding in said_once(examine_apart(name, methods, policy, only or (), status.update)):
             count, failed = count + 1, failed + bool(finding.problem)
             mark = "[red]FAILED[/]" if finding.problem else "[green]ok[/]    "
             console.print(f"{mark}  {finding.check:21}  {finding.promise}", soft_wrap=True)

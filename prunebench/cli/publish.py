@@ -20,6 +20,7 @@ def publish(name: Name = None, all_: All = False, configfile: ConfigFile = DEFAU
     import os
     from collections import Counter
     from dataclasses import replace
+    from pathlib import Path
 
     from prunebench.cli.options import make_console, read_config
     from prunebench.cli.running import compute
@@ -27,6 +28,8 @@ def publish(name: Name = None, all_: All = False, configfile: ConfigFile = DEFAU
     from prunebench.cost.estimate import estimate
     from prunebench.cost.words import one_line
     from prunebench.errors import PrunebenchError
+    from prunebench.layout import PUBLISHED
+    from prunebench.results.published.publication import SUFFIX, read_publication
     from prunebench.results.published.publish import current_cells, methods_of, publishable, write_published
     from prunebench.results.summary import cell_status
 
@@ -40,6 +43,9 @@ def publish(name: Name = None, all_: All = False, configfile: ConfigFile = DEFAU
     settings = read_config(configfile)
     methods = methods_of(settings) if name is None else (name,)
     known = {method: publishable(settings, method) for method in methods}
+    for path in (Path(PUBLISHED, method + SUFFIX) for method in known):
+        if path.exists():
+            read_publication(path)  # what cannot be read is told before hours of computing
     for method, (config, cells) in known.items():
         results, missing = current_cells(config, cells)
         if missing:

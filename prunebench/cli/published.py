@@ -31,6 +31,7 @@ def published(
     from rich.table import Table
 
     from prunebench.cli.options import make_console, read_config
+    from prunebench.errors import unknown_name
     from prunebench.results.gates import gated
     from prunebench.results.published.board import published_runs
     from prunebench.results.published.lines import cell_name
@@ -54,6 +55,10 @@ def published(
     wrong = [f"{cell_name(cell)} is rejected: {cell.rejection}" for cell in cells if cell.rejection]
     if against is not None:
         changes = changes_since(folder, against)
+        known = {*config.method_files, *(change.method for change in changes)}
+        for name in changed or ():
+            if name not in known:
+                raise unknown_name("method", name, known)
         for change in changes:
             say(str(change))
         if not changes:

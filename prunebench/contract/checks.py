@@ -11,13 +11,11 @@ from pathlib import Path
 from types import FrameType
 
 from prunebench.contract import promises
+from prunebench.contract.finding import CONTRACT_SECONDS
 from prunebench.errors import ContractError, PrunebenchError
 from prunebench.plugins.header import Header, parse_variant
 from prunebench.plugins.loader import Method
 from prunebench.plugins.variants import framework_params
-
-# What the whole contract may take; the slowest method here takes a third. A check alone may take all of it.
-CONTRACT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -43,19 +41,19 @@ def checks_for(header: Header) -> list[Check]:
 
 
 def examine(
-    method: Method, checks: Sequence[Check], begin: Callable[[str], None] = lambda name: None
+    method: Method, checks: Sequence[Check], begin: Callable[[str, str], None] = lambda name, promise: None
 ) -> Iterator[tuple[Check, str]]:
     """Run checks one after another, within `CONTRACT_SECONDS` in all.
 
     Args:
-        begin: told the name of each check before it is run.
+        begin: told the name and the promise of each check before it is run.
 
     Yields:
         Each check with what is wrong, in one line; with nothing where the promise is kept.
     """
     end = time.monotonic() + CONTRACT_SECONDS
     for check in checks:
-        begin(check.name)
+        begin(check.name, check.promise)
         try:
             left = end - time.monotonic()
             if left <= 0:
@@ -87,7 +85,7 @@ def run_check(check: Check, method: Method, seconds: float = CONTRACT_SECONDS) -
         raise
     except _OutOfTimeError as error:
         raise ContractError(f"{method.name} was still running after {seconds:.3g} s on tiny models") from error
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         frames, base = traceback.extract_tb(error.__traceback__), parse_variant(method.name)[0]
         where = next((frame for frame in reversed(frames) if Path(frame.filename).stem == base), frames[-1])
         message = " ".join(str(error).split())

@@ -1,22 +1,15 @@
 """A method file from outside: read, opened (in the sandbox, if no person wrote it) and run through the contract."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 from prunebench.contract.checks import checks_for, examine
-from prunebench.errors import PrunebenchError, unknown_name
+from prunebench.contract.finding import Finding
+from prunebench.errors import BrokenMethod, PrunebenchError, unknown_name
 from prunebench.plugins.header import find_methods, parse_variant, read_header
 from prunebench.sandbox.loading import open_method
 from prunebench.sandbox.policy import Policy
-
-
-class Finding(NamedTuple):
-    """The name of a check, what a method that passes does, and what is wrong in one line, empty if nothing is."""
-
-    check: str
-    promise: str
-    problem: str
 
 
 def examine_method(
@@ -24,17 +17,17 @@ def examine_method(
     method_paths: Iterable[str | Path],
     policy: Policy,
     only: Sequence[str] = (),
-    begin: Callable[[str], None] = lambda name: None,
+    begin: Callable[[str, str], None] = lambda name, promise: None,
 ) -> Iterator[Finding]:
     """Run a method through the contract, within `CONTRACT_SECONDS`.
 
     Args:
         spec: the method, with its variant.
         only: the names of the checks to run; all, if there are none.
-        begin: told the name of each check before it is run.
+        begin: told the name and the promise of each check before it is run.
 
     Raises:
-        PrunebenchError: there is no such method, variant or check, or the file's import fails.
+        PrunebenchError: there is no such method, variant or check, or no sandbox for the method.
     """
     folders = list(method_paths)
     base, files = parse_variant(spec)[0], find_methods(folders)
@@ -45,7 +38,13 @@ def examine_method(
     except PrunebenchError as error:
         yield Finding("header_valid", "the header can be read; nothing else can be checked before it is", str(error))
         return
-    with open_method(spec, folders, policy) as method:
+    with ExitStack() as opened:
+        try:
+            method = opened.enter_context(open_method(spec, folders, policy))
+        except BrokenMethod as error:
+            promise = "the file can be imported; nothing else can be checked before it is"
+            yield Finding("header_valid", promise, str(error))
+            return
         known = {check.name: check for check in checks_for(method.header)}
         for name in only:
             if name not in known:

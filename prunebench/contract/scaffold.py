@@ -1,5 +1,6 @@
 """Skeletons for a new method: a file that already works, and a test against an oracle that already passes."""
 
+import keyword
 from pathlib import Path
 from string import Template
 
@@ -34,6 +35,8 @@ def new_method(
     """
     if not NAME.fullmatch(name):
         raise PrunebenchError(f"{name!r} cannot be a method's name: use only a-z, 0-9 and _, and begin with no _")
+    if keyword.iskeyword(name) or name[0].isdigit():
+        raise PrunebenchError(f"{name!r} cannot be a method's name: begin with a letter, and take no word of Python")
     if kind not in _KINDS:
         raise unknown_name("kind of method", kind, _KINDS)
     if not methods.is_dir():

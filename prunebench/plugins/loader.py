@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from prunebench.errors import PrunebenchError, unknown_name
+from prunebench.errors import BrokenMethod, PrunebenchError, unknown_name
 from prunebench.plugins.header import (
     FRAMEWORK_PARAMS,
     FUNCTIONS,
@@ -57,7 +57,8 @@ def load_method(spec: str, method_paths: Iterable[str | Path], *, untrusted: Imp
             it in this process); None refuses it.
 
     Raises:
-        PrunebenchError: no such method, a broken header, an unknown parameter, a failing import, untrusted code.
+        PrunebenchError: no such method, a broken header, an unknown parameter, untrusted code; if the import fails,
+            a `BrokenMethod`.
     """
     name, values = parse_variant(spec)
     methods = find_methods(method_paths)
@@ -131,6 +132,6 @@ def import_function(path: Path, kind: Kind) -> Callable[..., Any]:
     except (Exception, SystemExit) as error:
         del sys.modules[module.__name__]
         message = " ".join(str(error).split())
-        raise PrunebenchError(f"{path} cannot be imported: {type(error).__name__}: {message}") from error
+        raise BrokenMethod(f"{path} cannot be imported: {type(error).__name__}: {message}") from error
     name = next(name for name, value in FUNCTIONS.items() if value == kind)
     return getattr(module, name)

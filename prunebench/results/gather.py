@@ -81,10 +81,20 @@ def gather_params(config: Config) -> str:
 
 
 def outcome(provenance: Path) -> str:
-    """How many cells ended how, as one line for a person; `gather` wrote the file."""
-    run = json.loads(provenance.read_text(encoding="utf-8"))
-    statuses = ", ".join(f"{count} {status}" for status, count in sorted(run["statuses"].items()))
-    return f"{len(run['cells'])} cells: {statuses}"
+    """How many cells ended how, as one line for a person; `gather` wrote the file.
+
+    Raises:
+        PrunebenchError: it is absent, or not what this version writes.
+    """
+    try:
+        run = json.loads(provenance.read_text(encoding="utf-8"))
+        statuses = ", ".join(f"{count} {status}" for status, count in sorted(run["statuses"].items()))
+        return f"{len(run['cells'])} cells: {statuses}"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise PrunebenchError(
+            f"{provenance} is not what this version writes, so how the cells ended is not said here; delete it and run "
+            "snakemake again"
+        ) from None
 
 
 def overlaps(config: Config) -> list[dict[str, str]]:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
 
 BAD = """
@@ -59,3 +61,40 @@ def test_variants_are_checked_too(run: Run) -> None:
     result = run("check", "dsnot@skip=self_atn")
     assert result.code == 2
     assert "unknown value of 'skip' 'self_atn' in method 'dsnot@skip=self_atn'; did you mean 'self_attn'?" in result.err
+
+
+@pytest.mark.parametrize(
+    ("ending", "why"),
+    [
+        ("import os; os._exit(0)", "exited with status 0"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "was killed by signal 9"),
+        ("import os; os.closerange(3, 100); os._exit(0)", "exited with status 0"),
+    ],
+)
+def test_a_method_that_ends_its_process_has_failed(run: Run, project: Path, ending: str, why: str) -> None:
+    (project / "methods/bad.py").write_text(BAD.replace("return", f"{ending}; return"))
+    result = run("check", "bad")
+    assert result.code == 1
+    lines = result.out.splitlines()
+    assert lines[-3].startswith("FAILED  header_valid")
+    assert f"{why}" in lines[-2]
+    assert "before the check was over; the other checks were not run" in lines[-2]
+    assert lines[-1] == "bad fails 1 of 1 checks"
+
+
+def test_an_interrupt_that_a_method_raises_is_the_methods(run: Run, project: Path) -> None:
+    (project / "methods/bad.py").write_text(BAD.replace("return", "raise KeyboardInterrupt; return"))
+    result = run("check", "bad", "--only", "all_finite", "--only", "works_on_opt")
+    assert result.code == 1
+    assert "bad raised KeyboardInterrupt" in result.out
+    assert "for the same reason as all_finite" in result.out
+    assert result.out.count("KeyboardInterrupt") == 1
+
+
+@pytest.mark.parametrize("first", ["import nowhere_to_be_found", "import os; os._exit(0)", "raise SystemExit(0)"])
+def test_a_file_that_cannot_be_imported_is_a_failed_check(run: Run, project: Path, first: str) -> None:
+    (project / "methods/bad.py").write_text(f"{first}\n{BAD}")
+    result = run("check", "bad")
+    assert result.code == 1
+    assert "FAILED  header_valid" in result.out
+    assert result.out.splitlines()[-1] == "bad fails 1 of 1 checks"

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
 
 
@@ -17,3 +19,10 @@ def test_a_name_that_exists_is_refused(run: Run) -> None:
     result = run("new-method", "wanda")
     assert result.code == 2
     assert result.err == "prunebench: methods/wanda.py exists already; choose another name\n"
+
+
+@pytest.mark.parametrize("name", ["1abc", "class", "import"])
+def test_names_that_are_no_names_of_python_are_refused(run: Run, name: str) -> None:
+    result = run("new-method", name)
+    assert result.code == 2
+    assert "begin with a letter, and take no word of Python" in result.err

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from prunebench.config.load import load_config
+from prunebench.errors import PrunebenchError
 from prunebench.results.gather import decisive_settings, gather, gather_params, method_files, outcome, overlaps
 from tests.config.project import write_project
 
@@ -153,3 +154,10 @@ def test_the_run_knows_how_its_settings_differ_from_the_projects_own(mapping: di
     assert {key for key in other["run"] if other["run"][key] != other["defaults"][key]} == {"evaluate", "limits"}
     Path("config/config.yaml").write_text("models: [\n")
     assert decisive_settings(load_config(mapping))["defaults"] == {}
+
+
+@pytest.mark.parametrize("text", ["", '{"statuses": {"ok": 3}, "cells": 3}', "{}", "[]"])
+def test_a_file_of_another_version_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "provenance.json").write_text(text)
+    with pytest.raises(PrunebenchError, match=r"provenance.json is not what this version writes"):
+        outcome(tmp_path / "provenance.json")

@@ -1,5 +1,6 @@
 """A changed method needs its results published again, and no other method's may move."""
 
+import math
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +45,8 @@ def edit_wanda() -> str:
 def moved(line: dict[str, Any], number: int) -> None:
     """Another perplexity in each cell that has one."""
     for measurement in line.get("evaluations", {}).get("perplexity", {}).get("measurements", []):
-        measurement["value"] += 1
+        measurement["value"] *= 2
+        measurement["items"] = [item + math.log(2) for item in measurement["items"]]
 
 
 def test_nothing_is_nothing(project: Project) -> None:
@@ -157,3 +159,14 @@ def test_a_damaged_file_is_a_problem_and_no_crash(project: Project) -> None:
     path.write_text(path.read_text().replace("perplexity", "perplexitv", 1))
     (problem,) = reviewed(project)[1].problems
     assert "results/published/wanda.jsonl:" in problem
+
+
+def test_a_value_that_its_own_items_do_not_give_is_a_problem(project: Project) -> None:
+    def forged(line: dict[str, Any], number: int) -> None:
+        for measurement in line.get("evaluations", {}).get("perplexity", {}).get("measurements", []):
+            measurement["value"] *= 0.9
+
+    rewrite(project.file("wanda"), forged)
+    (problem,) = reviewed(project)[1].problems
+    assert "results/published/wanda.jsonl:" in problem
+    assert "but its items give" in problem

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prunebench.contract.examination import Finding
+from prunebench.contract.finding import Finding
 from prunebench.results.published.moved import Change
 from prunebench.review.changes import Changes
 from prunebench.review.method import MethodReview

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.workflow.project import ROOT, Project
+from tests.workflow.project import PROTOCOL, ROOT, Project
 
 pytestmark = pytest.mark.slow
 
@@ -105,3 +105,15 @@ def test_if_jobs_fail_for_good_there_is_a_leaderboard_of_the_rest_and_the_next_r
     assert "4 cells: 4 ok" in finished.snakemake()
     assert {path: digest for path, digest in finished.records().items() if path in before} == before
     assert set(statuses(finished).values()) == {"ok"}
+
+
+def test_a_run_that_was_asked_for_records_alone_says_nothing_of_another_runs_cells(finished: Project) -> None:
+    provenance = finished.root / "results" / "provenance.json"
+    provenance.write_text('{"statuses": {"ok": 3}, "cells": 3}')  # an older version's
+    finished.config.update(targets=["u60"])
+    record = f"results/pruned/{PROTOCOL}/tiny-llama/magnitude/seed0/u60.json"
+    said = finished.snakemake(record)
+    assert (finished.root / record).exists()
+    assert "cells: " not in said
+    assert "TypeError" not in said
+    assert provenance.read_text().endswith('"cells": 3}')

@@ -18,6 +18,7 @@ from prunebench.files import digest_json
 from prunebench.layout import Sweep
 from prunebench.plugins.header import parse_variant
 from prunebench.results.cells import CellResult
+from prunebench.results.published.consistent import check_cell
 from prunebench.results.records import CellId, EvaluationRecord, PruneRecord
 from prunebench.sweeps.keys import DATASET
 from prunebench.targets import Target
@@ -50,13 +51,15 @@ def unseal(text: str, where: str) -> Json:
         DamagedFile: it is not what `seal` made.
     """
     if _CONFLICT.match(text):
-        raise PrunebenchError(f"{where}: a merge conflict is not resolved; keep one side's file, or publish again")
+        raise PrunebenchError(
+            f"{where}: a merge conflict is not resolved; keep one side's file, or delete it and publish again"
+        )
     found = _SEAL.match(text)
     rest = "{" + text[found.end() :] if found else ""
     if found is None or _digest(rest) != found[1]:
         raise DamagedFile(
-            f"{where}: the line is not what was published, it was edited or cut off; restore it with git, or publish "
-            "again"
+            f"{where}: the line is not what was published, it was edited or cut off; restore it with git, or delete "
+            "it and publish again"
         )
     line: Json = json.loads(rest)
     return line
@@ -106,6 +109,7 @@ def read_cell(line: Json, environments: Environments, where: str) -> CellResult:
         for kind, record in evaluations.items()
     }
     pruned = _restored(PruneRecord, prune, {"cell": cell}, environments, where)
+    check_cell(pruned, records, where)
     return CellResult(sweep, target, pruned, records, tasks=measured_tasks(records))
 
 

@@ -1,5 +1,6 @@
 """What changed since a commit is told cell by cell, and told apart into what may change and what must not."""
 
+import math
 import subprocess
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def edit(project: Project, change, method: str = "wanda", cell: str = CELL) -> l
 
 
 def move(line) -> None:
-    line["evaluations"]["perplexity"]["measurements"][0]["value"] = 12.5
+    line["evaluations"]["perplexity"]["measurements"][0].update(value=12.5, items=[math.log(12.5)] * 8)
 
 
 def test_nothing_changed(committed: Project) -> None:
@@ -72,14 +73,14 @@ def test_other_data_explains_its_own_number_and_no_other(committed: Project) -> 
     assert objections([found]) == []
 
     def other_number_too(line) -> None:
-        line["evaluations"]["zeroshot"]["measurements"][0]["value"] = 0.5
+        line["evaluations"]["zeroshot"]["measurements"][0].update(value=0.5, items="10")
 
     (found,) = edit(committed, other_number_too)
     (objection,) = objections([found])
     assert "acc on piqa" in objection
 
     def other_text_too(line) -> None:
-        line["evaluations"]["perplexity"]["measurements"][1]["value"] = 12.5
+        line["evaluations"]["perplexity"]["measurements"][1].update(value=12.5, items=[math.log(12.5)] * 8)
 
     (found,) = edit(committed, other_text_too)
     assert [detail.partition(":")[0] for detail in found.unexplained] == ["perplexity on sotu-recent", "acc on piqa"]
