@@ -93,7 +93,7 @@ const frontRings = (unbeaten, colors) => ({
   marker: {symbol: "circle-open", size: 17, color: colors.accent, line: {width: 1.5}},
 });
 
-const UNMEASURED = "This run measured no speed. Put speed into evaluate in the config, as evaluate: [perplexity, speed], and run snakemake again; nothing is pruned anew.";
+const UNMEASURED = "No speed was measured: a run measures it where speed is in evaluate of its config.";
 
 function speedPlot(colors) {
   const known = cellsInView().some(cell => cell.costs[state.speedup] !== undefined);
