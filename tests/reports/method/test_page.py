@@ -1,6 +1,7 @@
 """What the pages of methods say, against `metrics.csv`, and how a browser takes them."""
 
 import re
+from decimal import ROUND_HALF_UP, Decimal
 from html import unescape
 
 import pytest
@@ -28,6 +29,15 @@ def cell_of(page, name):
     return page.split(f'<div id="{name}">')[1].split("</div></details>")[0]
 
 
+def between(row, scale, digits):
+    """A value and its interval, of six digits, halves rounded away from zero."""
+    value, low, high = (
+        (Decimal(f"{number:.6g}") * scale).quantize(Decimal(digits), ROUND_HALF_UP)
+        for number in (row.number, row.low, row.high)
+    )
+    return f"{value} {low} to {high}"
+
+
 def test_every_method_has_a_page_and_every_cell_a_place_on_it(pages):
     assert {path.stem for path in pages.iterdir()} == set(METHODS)
     for method in METHODS:
@@ -45,9 +55,9 @@ def test_all_measurements_with_intervals_and_ranks_are_those_of_the_table(pages,
         said = words_of(cell_of(page, f"laptop-512/{model}/wanda/seed0/{target}"))
         for row in rows.itertuples():
             if row.metric in ("acc", "acc_norm"):
-                shown = f"{100 * row.number:.1f} {100 * row.low:.1f} to {100 * row.high:.1f}"
+                shown = between(row, 100, "0.1")
             elif row.metric == "perplexity":
-                shown = f"{row.number:.2f} {row.low:.2f} to {row.high:.2f}"
+                shown = between(row, 1, "0.01")
             elif row.metric == "rank":
                 ends = f" ({row.low:.0f}–{row.high:.0f})" if row.low != row.high else ""
                 shown = f"{row.number:.0f} of {row.items:.0f}{ends}"
