@@ -28,7 +28,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.mark.parametrize("method", ["wanda", "flap"])
 def test_memory_does_not_grow_with_depth(folders: list[Path], method: str) -> None:
     assert scratch_folder().is_dir()
-    few, many = (measured(folder, method, "mapped", "bfloat16")["held"] for folder in folders)
+    # The peak is looked for now and then: on a busy machine a reading may miss it, and be too low, never too high.
+    shallow, deep = folders
+    few = max(measured(shallow, method, "mapped", "bfloat16")["held"] for _ in range(2))
+    many = measured(deep, method, "mapped", "bfloat16")["held"]
     assert many - few < 0.5 * GROWTH
 
 
