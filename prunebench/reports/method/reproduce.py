@@ -115,15 +115,15 @@ def _is_number(text: str) -> bool:
 
 def _checkout(made_in: Sequence[Json]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The command that goes back to the code of the records, if it is known, or why it is not."""
-    commits = {(environment.get("git_sha"), environment.get("git_dirty")) for environment in made_in}
+    commits = {environment.get("git_sha") for environment in made_in}
     if not commits:
         return (), ("no record says which version of the code it was made with",)
     if len(commits) > 1:
-        names = ", ".join(sorted(f"{str(sha)[:10]}{' with changes' * bool(dirty)}" for sha, dirty in commits))
+        names = ", ".join(sorted(str(sha)[:10] for sha in commits))
         return (), (f"its steps were made at different commits: {names}",)
-    ((sha, dirty),) = commits
+    (sha,) = commits
     if not sha:
         return (), ("the commit is not known: it was made with an installed package, not in a clone",)
-    if dirty:
+    if any(environment.get("git_dirty") for environment in made_in):
         return (), (f"it was made with uncommitted changes to commit {sha}, so no commit has exactly this code",)
     return (f"git checkout {shlex.quote(str(sha))}", _ENVIRONMENT), ()
