@@ -20,7 +20,10 @@ def test_what_is_there_is_shown_and_the_rest_is_an_error(run: Run, project: Path
     sweep = Sweep("laptop-512", "opt-tiny", "dense", 0)
     cell = CellId(model=sweep.model, method="dense", target="u00", seed=0, protocol=sweep.protocol)
     save_record(sweep.prune_record("u00"), PruneRecord(cell=cell, status="ok", key={}))
-    found = [Measurement(metric="perplexity", dataset="wiki-sample", value=20.0, items=[2.9, 3.1])]
+    found = [
+        Measurement(metric="perplexity", dataset=text, value=20.0, items=[2.9, 3.1])
+        for text in ("wiki-sample", "sotu-recent")
+    ]
     path = sweep.evaluation_record("u00", "perplexity")
     save_record(path, EvaluationRecord(cell=cell, status="ok", key={}, kind="perplexity", measurements=found))
 
