@@ -1,5 +1,3 @@
-import fcntl
-import os
 import shutil
 from pathlib import Path
 
@@ -17,18 +15,10 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def _finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where it is; it is run once, by whichever of the processes that test side by side needs it first."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    root, mark = shared / "finished", shared / "is-finished"
-    with (shared / "finished.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not mark.exists():
-            shutil.rmtree(root, ignore_errors=True)  # what an attempt that failed has left
-            Project(root).collect()
-            mark.touch()
-    return root
+    """Where it is."""
+    project = Project(tmp_path_factory.mktemp("finished") / "project")
+    project.collect()
+    return project.root
 
 
 @pytest.fixture
