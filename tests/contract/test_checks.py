@@ -229,7 +229,7 @@ def test_the_contract_ends_in_its_time_whatever_a_method_does(tmp_path: Path, mo
     monkeypatch.setattr(checks, "CONTRACT_SECONDS", 0.5)
     method = plugin(tmp_path, SCORE + "    while True: pass")
     begun: list[str] = []
-    found = [problem for _, problem in examine(method, CHECKS, begun.append)]
+    found = [problem for _, problem in examine(method, CHECKS, lambda name, promise: begun.append(name))]
     assert begun == [check.name for check in CHECKS]
     assert "bad was still running after 0.5 s" in found[0]
     assert all("not run: the checks before it took the 0.5 s" in problem for problem in found[1:])
