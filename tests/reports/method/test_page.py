@@ -32,7 +32,7 @@ def cell_of(page, name):
 def between(row, scale, digits):
     """A value and its interval, of six digits, halves rounded away from zero."""
     value, low, high = (
-        (Decimal(f"{number:.6g}") * scale).quantize(Decimal(digits), ROUND_HALF_UP)
+        Decimal(float(f"{number:.6g}") * scale).quantize(Decimal(digits), ROUND_HALF_UP)
         for number in (row.number, row.low, row.high)
     )
     return f"{value} {low} to {high}"
