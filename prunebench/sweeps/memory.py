@@ -33,11 +33,12 @@ def held_bytes(pid: int) -> int:
 
 
 def models_held(work: JobWork) -> int:
-    """How many times a job holds its model's weights on the host, at most: the dense ones, a copy, a patch's values.
+    """How many times a job holds its model's weights on the host, at most: the dense ones, a copy, and a third.
 
-    An evaluation reads a patch's values from a file.
+    The third is the values of the patch that a pruning makes, which an evaluation reads from a file, or the copy of the
+    dense model that speed is measured beside.
     """
-    return 3 if work == "prune" else 2
+    return 3 if work in ("prune", "speed") else 2
 
 
 def available_bytes() -> int:

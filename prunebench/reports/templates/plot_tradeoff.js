@@ -98,7 +98,7 @@ const UNMEASURED = "No speed was measured: a run measures it where speed is in e
 function speedPlot(colors) {
   const known = cellsInView().some(cell => cell.costs[state.speedup] !== undefined);
   find("speedup").closest("label").hidden = !known;
-  return tradeoffPlot(colors, state.speedup, "measured speed", known ? "One sequence at a time, beside the dense model on the same machine; whiskers are 95% intervals of the median." : UNMEASURED);
+  return tradeoffPlot(colors, state.speedup, "measured speed", known ? "One sequence at a time, beside the dense model on the same machine; whiskers are 95% intervals of the median within one process. How memory happens to lie moves a process by some per cent, the dense model beside itself, too." : UNMEASURED);
 }
 
 function sizePlot(colors) {
