@@ -44,8 +44,7 @@ def published(
         console.print(line, markup=False, soft_wrap=True)
 
     config = read_config(configfile)
-    references = {name: spec.reference for name, spec in config.model_registry.items()}
-    cells = [cell for run, some in published_runs(config, folder).values() for cell in gated(some, references)]
+    cells = [cell for run, some in published_runs(config, folder).values() for cell in gated(some, config.references)]
     table = Table("method", "cells", "statuses", box=None, pad_edge=False)
     for method in dict.fromkeys(cell.sweep.method for cell in cells):
         statuses = Counter(cell_status(cell) for cell in cells if cell.sweep.method == method)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from prunebench.trial.outcome import Outcome
 
 
+_MINUTES = 10  # of one cell of a trial: whoever waits for a review should not wait for a method that hangs
+
+
 def review(
     against: Annotated[str, typer.Option("--against", metavar="REF", help="The commit or branch to compare with.")],
     summary: Annotated[Path | None, typer.Option("--summary", help="Write the review as markdown.")] = None,
@@ -78,7 +81,7 @@ def _run_trial(name: str, model: str, configfile: Path) -> "tuple[Outcome, str]"
     from prunebench.trial.outcome import read_outcome
     from prunebench.trial.plan import plan_trial
 
-    trial = plan_trial(read_settings(configfile), name, model)
+    trial = plan_trial(read_settings(configfile), name, model, minutes=_MINUTES)
     compute(configfile, trial.overrides, record_files(trial.config))
     outcome = read_outcome(trial)
     return outcome, contradiction(Path(PUBLISHED), trial, outcome)

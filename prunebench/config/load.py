@@ -38,6 +38,11 @@ class Config(Settings):
     method_files: dict[str, Path]
     paper_layout: Paper | None = None
 
+    @property
+    def references(self) -> dict[str, Mapping[str, Mapping[str, float]]]:
+        """By model, protocol and dataset, the perplexity that the dense model is known to have."""
+        return {name: spec.reference for name, spec in self.model_registry.items()}
+
 
 def load_config(mapping: Mapping[str, Any]) -> Config:
     """Check a config and look up every name in it.

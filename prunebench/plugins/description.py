@@ -1,5 +1,6 @@
 """What reports say of a method, also of one whose file cannot be read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,13 @@ class Description:
     origin: str = ""
     cite: str = ""
     cause: str = ""
+
+
+def variant_title(method: str, methods: Mapping[str, Description]) -> str:
+    """The title of a method, with the parameters of its variant if it is one; `methods` are without."""
+    base, _, variant = method.partition("@")
+    title = methods[base].title
+    return f"{title} ({variant.replace(',', ', ')})" if variant else title
 
 
 def describe_method(name: str, path: Path) -> Description:

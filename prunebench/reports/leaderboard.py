@@ -6,15 +6,16 @@ need the most code to be talked into, and the page stays small enough to read an
 """
 
 from markupsafe import Markup
+from plotly.offline import get_plotlyjs_version
 
 import prunebench
 from prunebench.reports.board import board, failures
 from prunebench.reports.display import STATUS_MEANINGS, STATUS_WORDS
 from prunebench.reports.packing import packed
 from prunebench.reports.panels import panels
-from prunebench.reports.plots import plot_data, plotly, script_hash
+from prunebench.reports.plots import plot_data, plotly
 from prunebench.reports.source import Source
-from prunebench.reports.templating import asset, environment
+from prunebench.reports.templating import Script, asset, environment
 from prunebench.results.expected import PERPLEXITY
 from prunebench.results.intervals import CONFIDENCE
 from prunebench.results.ranking import ALPHA
@@ -34,16 +35,13 @@ def leaderboard(source: Source) -> str:
     data = board(source, shown)
     cells, failed = data["cells"], failures(data)
     controls = {cell["method"] for cell in cells if cell["family"] == "control"}
-    library = plotly()
-    scripts = {"theme": asset("theme.js"), "page": "".join(map(asset, _SCRIPTS))}
     return environment().get_template("leaderboard.html.j2").render(
         data={**data, "cells": packed(cells), "plots": plot_data(shown)},
         cells=len(cells),
-        style=Markup(asset("page.css") + asset("plots.css")),
-        scripts={name: Markup(script) for name, script in scripts.items()},
-        # Nothing but these very scripts may run and nothing may be loaded, whatever a title or a text contains.
-        script_source=" ".join(f"'{source}'" for source in (*map(script_hash, scripts.values()), library.hash)),
-        plotly={"text": Markup(library.text), "version": library.version},
+        style=asset("page.css") + asset("plots.css"),
+        script=Script(Markup("".join(map(asset, _SCRIPTS)))),
+        plotly=plotly(),
+        plotly_version=get_plotlyjs_version(),
         figures=[panel.name for panel in shown if panel.metric == PERPLEXITY],
         protocols=sorted(source.metrics["protocol"].unique()),
         statuses=[(name, STATUS_WORDS[name], STATUS_MEANINGS[name], sum(cell["status"] == name for cell in cells))

@@ -1,16 +1,16 @@
 """What the page's interactive plots need: plotly.js itself, and looks and order of the methods as in all figures."""
 
-import base64
-import hashlib
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs, get_plotlyjs_version
 
 from prunebench.errors import PrunebenchError
 from prunebench.reports.drawing import method_looks
 from prunebench.reports.panels import Panel
+from prunebench.reports.templating import Script
 
 # What matplotlib's names are called there.
 _SYMBOLS = {
@@ -18,14 +18,6 @@ _SYMBOLS = {
     "X": "x", "<": "triangle-left", ">": "triangle-right", "h": "hexagon", "p": "pentagon", "x": "x-thin-open",
 }  # fmt: skip
 _DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
-
-
-class Script(NamedTuple):
-    """A script to be put into a page: its text, its version, and the hash that lets this very text run."""
-
-    text: str
-    version: str
-    hash: str
 
 
 @cache
@@ -39,12 +31,7 @@ def plotly() -> Script:
     for ending in ("</script", "<!--", "\r", "\0"):  # of the element, or changed by the parser of the page
         if ending in text.lower():
             raise PrunebenchError(f"plotly.js {version} contains {ending!r} and cannot be put into a page; pin another")
-    return Script(text, version, script_hash(text))
-
-
-def script_hash(text: str) -> str:
-    """The source expression of a Content-Security-Policy for one inline script."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+    return Script(Markup(text))
 
 
 def plot_data(shown: Iterable[Panel]) -> dict[str, Any]:

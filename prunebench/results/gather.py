@@ -51,8 +51,7 @@ def write_collected(
     from prunebench.results.summary import summarise
 
     methods = described_methods(config)
-    references = {name: spec.reference for name, spec in config.model_registry.items()}
-    results = gated(results, references)
+    results = gated(results, config.references)
     some = averaged_tasks(results, config.paper is not None)
     frame = collect(results, methods, measured_pairs(config), some)
     titles = _titles(config)

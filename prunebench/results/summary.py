@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from prunebench.plugins.description import Description
+from prunebench.plugins.description import Description, variant_title
 from prunebench.results.cells import CellResult
 from prunebench.results.entries import cell_entries
 from prunebench.sweeps.keys import DATASET
@@ -102,10 +102,8 @@ def _frozen(provenance: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
 
 
 def _described(method: str, methods: Mapping[str, Description]) -> dict[str, str]:
-    base, _, variant = method.partition("@")
-    found = methods[base]
-    title = f"{found.title} ({variant.replace(',', ', ')})" if variant else found.title
-    return {"title": title, "cite": found.cite, "cause": found.cause}
+    found = methods[method.partition("@")[0]]
+    return {"title": variant_title(method, methods), "cite": found.cite, "cause": found.cause}
 
 
 def _datasets(results: Iterable[CellResult]) -> Iterator[tuple[str, str]]:

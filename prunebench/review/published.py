@@ -63,8 +63,7 @@ def _rejected(folder: Path, config: Config) -> Iterator[str]:
     """Cells that do not compare with their model's dense row."""
     if not any(folder.glob(f"*{SUFFIX}")):
         return
-    references = {name: spec.reference for name, spec in config.model_registry.items()}
     for _, some in published_runs(config, folder).values():
-        for cell in gated(some, references):
+        for cell in gated(some, config.references):
             if cell.rejection:
                 yield f"{cell_name(cell)} is rejected: {cell.rejection}"

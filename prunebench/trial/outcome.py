@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from prunebench.config.grid import expand
-from prunebench.plugins.description import Description
+from prunebench.plugins.description import Description, variant_title
 from prunebench.results.cells import CellResult, load_cells
 from prunebench.results.collect import collect
 from prunebench.results.expected import PERPLEXITY
@@ -71,8 +71,7 @@ class Outcome:
 def read_outcome(trial: Trial) -> Outcome:
     """Collect the records of a trial that has been computed, found in the working directory."""
     config, methods = trial.config, described_methods(trial.config)
-    references = {name: spec.reference for name, spec in config.model_registry.items()}
-    results = gated(load_cells(Path(), expand(config).cells, stale_as_errors(config)), references)
+    results = gated(load_cells(Path(), expand(config).cells, stale_as_errors(config)), config.references)
     frame = collect(results, methods, measured_pairs(config))
     lines = sorted(_lines(frame, trial, methods), key=_place)
     tried = next(line for line in lines if line.method == trial.method)
@@ -91,16 +90,15 @@ def _lines(frame: pd.DataFrame, trial: Trial, methods: Mapping[str, Description]
     named = frame.set_index(["method", "metric", "dataset"])
     dense = named.loc["dense", PERPLEXITY, trial.text].value
     for method in frame.method.unique():
-        base, _, variant = method.partition("@")
         scored = named.loc[method, PERPLEXITY, trial.text]
         ranked = (method, RANK, f"{PERPLEXITY}/{trial.text}")
         found = named.loc[ranked] if ranked in named.index else None
-        perplexity, title = _number(scored.value), methods[base].title
+        perplexity = _number(scored.value)
         place = [None] * 3 if found is None else [_number(found.value), _number(found.ci_low), _number(found.ci_high)]
         rank, best, worst = (None if number is None else int(number) for number in place)
         yield Line(
             method=method,
-            title=f"{title} ({variant.replace(',', ', ')})" if variant else title,
+            title=variant_title(method, methods),
             rank=rank,
             best=best,
             worst=worst,

@@ -1,5 +1,6 @@
 """Which cells a trial of a method computes: its own, those of two rivals, and the dense model's."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,13 +38,16 @@ class Trial:
         return self.config.protocol_spec.perplexity.texts[0]
 
 
-def plan_trial(settings: Mapping[str, Any], method: str, model: str, target: str | None = None) -> Trial:
+def plan_trial(
+    settings: Mapping[str, Any], method: str, model: str, target: str | None = None, minutes: float | None = None
+) -> Trial:
     """Cut a config down to a trial. Rivals are those of the target's pattern that the config's folders have.
 
     Args:
         settings: the config as it was read from its file.
         method: a method of the config's folders, with a variant if wanted; the config need not list it.
         target: a target token; None takes the first of u50, n2m4 and s20 that the method can do.
+        minutes: of wall time that a cell may take at most; None leaves that to the config.
 
     Raises:
         PrunebenchError: there is no such method or model, or the method cannot do the target.
@@ -64,7 +68,7 @@ def plan_trial(settings: Mapping[str, Any], method: str, model: str, target: str
             f"{method} cannot do {target}, which is {pattern}: its patterns are {', '.join(patterns)}"
         )
     rivals = [rival for rival in _RIVALS.get(pattern, _MASKING_RIVALS) if rival in config.method_files]
-    overrides = {
+    overrides: dict[str, tuple[str, ...]] = {
         "models": (model,),
         "methods": tuple(dict.fromkeys((method, *rivals))),
         "targets": (target,),
@@ -72,7 +76,12 @@ def plan_trial(settings: Mapping[str, Any], method: str, model: str, target: str
         "evaluate": ("perplexity",),
         "paper": (),  # a paper's grid is cut to what it shows
     }
-    changed = {key: list(words) for key, words in overrides.items()} | {"seeds": [config.seeds[0]], "paper": None}
+    changed: dict[str, Any] = {key: list(words) for key, words in overrides.items()}
+    changed |= {"seeds": [config.seeds[0]], "paper": None}
+    if minutes is not None:
+        limit = {"cell_minutes": minutes}
+        overrides["limits"] = (json.dumps(limit),)
+        changed["limits"] = {**settings.get("limits", {}), **limit}
     return Trial(method, target, overrides, load_config({**settings, **changed}))
 
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from snakemake.cli import parse_config
 
 from prunebench.config.grid import expand
+from prunebench.config.load import load_config
 from prunebench.errors import PrunebenchError
 from prunebench.trial.plan import plan_trial
 from tests.trial.conftest import REPOSITORY
@@ -32,6 +34,15 @@ def test_the_words_for_snakemake_say_the_same_as_the_config(settings) -> None:
     assert trial.config.paper is None
     for key, words in trial.overrides.items() - {("paper", ())}:
         assert tuple(map(str, getattr(trial.config, key))) == words
+
+
+def test_a_limit_of_time_replaces_the_configs_and_leaves_its_other_limits(settings) -> None:
+    settings = {**settings, "limits": {"cell_minutes": 60, "memory_gb": 3}}
+    trial = plan_trial(settings, "wanda", "opt-tiny", minutes=10)
+    assert (trial.config.limits.cell_minutes, trial.config.limits.memory_gb) == (10, 3)
+    said = parse_config(("limits=" + trial.overrides["limits"][0],))["limits"]
+    assert load_config({**settings, "limits": {**settings["limits"], **said}}).limits == trial.config.limits
+    assert "limits" not in plan_trial(settings, "wanda", "opt-tiny").overrides
 
 
 def test_a_papers_grid_does_not_cut_the_trial(settings) -> None:

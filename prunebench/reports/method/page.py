@@ -1,4 +1,4 @@
-"""The page of one method: one HTML file that needs nothing else, neither a server nor a network nor a script."""
+"""The page of one method: one HTML file that needs nothing else: no server, no network, no script but for its theme."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def _page(source: Source, name: str, entry: Json, cells: Sequence[CellRows], aro
         name=name,
         entry=entry,
         title=entry["title"] or source.title("methods", name),
-        style=Markup(asset("page.css") + asset("method.css")),
+        style=asset("page.css") + asset("method.css"),
         citation=cited(entry["bibtex"]),
         known="unknown" not in entry,
         code=highlighted(code),

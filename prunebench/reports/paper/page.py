@@ -1,4 +1,4 @@
-"""A paper's tables, figures and claims on one HTML page that needs nothing else and runs no script."""
+"""A paper's tables, figures and claims on one HTML page that needs nothing else, and no script but for its theme."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -30,7 +30,7 @@ def paper_page(
     statuses = {cell.ours.status for filled in tables for row in filled.cells for cell in row}
     return environment().get_template("paper.html.j2").render(
         paper=paper,
-        style=Markup(asset("page.css")),
+        style=asset("page.css"),
         tables=[_table(source, filled) for filled in tables],
         figures=[
             {"figure": plotted.figure, "name": plotted.name, "published": plotted.has_published,

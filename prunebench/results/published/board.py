@@ -12,6 +12,7 @@ from prunebench.config.schema import Kind
 from prunebench.config.strict import Strict
 from prunebench.errors import PrunebenchError, unknown_name
 from prunebench.plugins.digest import method_digest
+from prunebench.plugins.header import parse_variant
 from prunebench.results.cells import CellResult
 from prunebench.results.published.publication import SUFFIX, Publication, joined, read_published, settings_used
 from prunebench.targets import DENSE
@@ -57,9 +58,10 @@ def _as_config(
     settings = _settings(folder, protocol, having)
     models = _ordered({cell.sweep.model for cell in cells}, config.models)
     tasks = joined(found.tasks[protocol] for found in having.values())
+    tuned_on = [str(text) for cell in cells if (text := parse_variant(cell.sweep.method)[1].get("lora_text"))]
     for what, names, known in (
         ("model", models, config.model_registry),
-        ("text", (settings.calibration.text, *settings.perplexity.texts), config.data.texts),
+        ("text", (settings.calibration.text, *settings.perplexity.texts, *tuned_on), config.data.texts),
         ("task", tasks, config.data.tasks),
     ):
         for name in names:

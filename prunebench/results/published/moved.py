@@ -8,6 +8,7 @@ from typing import Literal
 from prunebench.errors import PrunebenchError
 from prunebench.git import git
 from prunebench.results.cells import CellResult
+from prunebench.results.expected import PERPLEXITY
 from prunebench.results.published.lines import cell_line, cell_name
 from prunebench.results.published.publication import SUFFIX, Publication, parse, read_published
 from prunebench.results.records import EvaluationRecord, PruneRecord
@@ -32,7 +33,7 @@ class Change:
         cell: `protocol/model/method/seed0/target`.
         what: `measured further` is a cell that has the numbers it had and more; `made again` one whose numbers stayed,
             only not its times, its speeds, its notes or what it was made in.
-        details: each number that moved, from what to what.
+        details: each number that moved, from what to what; of an added cell its perplexities, or why it has none.
         unexplained: those of them that were made from the same code, model and data as before.
     """
 
@@ -111,12 +112,22 @@ def _changes(method: str, before: Mapping[str, CellResult], now: Mapping[str, Ce
     changes = []
     for name in sorted(before.keys() | now.keys()):
         if name not in before:
-            changes.append(Change(method, name, "added"))
+            changes.append(Change(method, name, "added", _main_numbers(now[name])))
         elif name not in now:
             changes.append(Change(method, name, "removed"))
         elif cell_line(before[name]) != cell_line(now[name]):
             changes.append(_change(method, name, before[name], now[name]))
     return changes
+
+
+def _main_numbers(cell: CellResult) -> tuple[str, ...]:
+    """A new cell's perplexities, or what became of it instead."""
+    record = cell.evaluations.get(PERPLEXITY)
+    status, reason = cell.outcome(record.kind if record else None)
+    if status not in ("ok", "diverged"):
+        return (f"{status}: {reason}" if reason else status,)
+    measured = record.measurements if record else []
+    return tuple(f"{found.metric} on {found.dataset}: {found.value:.6g}" for found in measured if found.value)
 
 
 def _change(method: str, name: str, before: CellResult, now: CellResult) -> Change:

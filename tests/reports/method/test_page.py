@@ -10,6 +10,7 @@ from prunebench.reports.names import PAGE_MARK
 from prunebench.reports.source import Source
 from tests.reports.hostile import HTML, TEXTS, make_hostile, make_hostile_titles
 from tests.reports.method.conftest import BLOCKS, told, write_pages
+from tests.reports.test_theme import BACKGROUND, DARK
 from tests.results.example import FAILURES, METHODS, MODELS, TARGETS, make_run
 
 WANDA = "laptop-512/smollm2-135m/wanda/seed0/u50"
@@ -188,10 +189,18 @@ def hostile(example, tmp_path_factory):
 def test_hostile_strings_are_shown_and_do_nothing(visit, hostile, method):
     tab = visit((hostile / f"{method}.html").as_uri())
     assert tab.evaluate("window.hacked") is None
-    assert tab.locator("script, img, iframe, object").count() == 0
+    assert tab.locator("body script, img, iframe, object").count() == 0
     assert HTML in tab.locator("h1").text_content()
     links = tab.locator("a").evaluate_all("links => links.map(link => link.href)")
     assert all(link.startswith(("https://", "file:///")) for link in links)
+
+
+def test_the_theme_that_was_chosen_on_one_page_is_that_of_the_next(visit, pages):
+    tab = visit((pages / "wanda.html").as_uri())
+    assert tab.evaluate(BACKGROUND) != DARK
+    tab.select_option("#theme", "dark")
+    assert tab.evaluate(BACKGROUND) == DARK
+    assert visit((pages / "sparsegpt.html").as_uri()).evaluate(BACKGROUND) == DARK
 
 
 def test_opened_by_a_link_a_cell_is_unfolded(visit, pages):

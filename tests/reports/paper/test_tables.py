@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from prunebench.reports.paper.build import build_paper
+from prunebench.reports.templating import asset
 from tests.reports.compiling import compiled, needs_latex
 from tests.reports.hostile import HTML, LATEX, MATH
 from tests.reports.paper.small import LAYOUT, ROWS, write_paper, write_run
@@ -151,12 +152,14 @@ def test_every_table_compiles_also_with_hostile_texts(tmp_path: Path) -> None:
     assert "root:" not in compiled(document, complaints=False)
 
 
-def test_the_page_runs_no_script_and_escapes_every_text(tmp_path: Path) -> None:
+def test_the_page_runs_no_script_but_the_themes_and_escapes_every_text(tmp_path: Path) -> None:
     layout, rows = hostile()
     page = tmp_path / "out.html"
     build_paper(write_paper(tmp_path / "small", layout), *write_run(tmp_path, rows), page)
     text = page.read_text()
-    assert "<script" not in text
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert script == asset("theme.js")
+    assert text.count("<script") == 1
     assert not re.search(r"<img[^>]*onerror", text)
     assert "default-src 'none'" in text
     assert not re.search(r'(src|href)="(?!#|data:,|\.\./leaderboard\.html)', text)

@@ -100,6 +100,16 @@ def test_without_the_dense_model_there_is_nothing_to_compare_with(published: Pro
         published_runs(published.config, FOLDER)
 
 
+def test_a_text_that_a_variant_was_fine_tuned_on_must_be_registered(published: Project) -> None:
+    def tuned(line, number):
+        if VARIANT in line.get("cell", ""):
+            line["cell"] = line["cell"].replace(VARIANT, "wanda@lora=8,lora_text=nowhere")
+
+    rewrite(published.file("wanda"), tuned)
+    with pytest.raises(PrunebenchError, match=r"unknown text 'nowhere' in results/published, protocol 'laptop-512'"):
+        published_runs(published.config, FOLDER)
+
+
 def test_other_data_than_the_dense_row_was_measured_on_is_no_rank(published: Project) -> None:
     def other(line, number):
         if line.get("cell", "").startswith("laptop-512/opt-tiny/"):

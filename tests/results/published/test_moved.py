@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from prunebench.errors import PrunebenchError
+from prunebench.results.published.lines import cell_name
 from prunebench.results.published.moved import Change, changes_since, objections
+from prunebench.results.published.publication import read_publication
 from tests.results.published.conftest import Project, rewrite
 
 FOLDER = Path("results/published")
@@ -167,7 +169,14 @@ def test_added_and_removed_cells_are_named(committed: Project) -> None:
 def test_what_was_not_there_is_added(published: Project) -> None:
     for command in ("init -b main", "-c user.name=x -c user.email=x@example.org commit --allow-empty -m Empty"):
         subprocess.run(["git", *command.split()], check=True, capture_output=True, cwd=published.root)
-    assert {change.what for change in changes_since(FOLDER, "main")} == {"added"}
+    changes = {change.cell: change for change in changes_since(FOLDER, "main")}
+    assert {change.what for change in changes.values()} == {"added"}
+    measured = read_publication(published.file("wanda")).cells
+    cell = next(cell for cell in measured if cell_name(cell) == CELL)
+    values = [(found.dataset, found.value) for found in cell.evaluations["perplexity"].measurements]
+    assert changes[CELL].details == tuple(f"perplexity on {text}: {value:.6g}" for text, value in values)
+    failed = {change.details for change in changes.values() if change.method == "sparsegpt"}
+    assert ("error: LinAlgError: the Hessian of block 4 is not positive definite",) in failed
 
 
 def test_an_unknown_commit_or_no_repository_is_one_sentence(
