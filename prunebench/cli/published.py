@@ -32,9 +32,7 @@ def published(
 
     from prunebench.cli.options import make_console, read_config
     from prunebench.errors import unknown_name
-    from prunebench.results.gates import gated
-    from prunebench.results.published.board import published_runs
-    from prunebench.results.published.lines import cell_name
+    from prunebench.results.published.board import published_cells, rejections
     from prunebench.results.published.moved import changes_since, objections
     from prunebench.results.summary import cell_status
 
@@ -44,14 +42,14 @@ def published(
         console.print(line, markup=False, soft_wrap=True)
 
     config = read_config(configfile)
-    cells = [cell for run, some in published_runs(config, folder).values() for cell in gated(some, config.references)]
+    cells = published_cells(config, folder)
     table = Table("method", "cells", "statuses", box=None, pad_edge=False)
     for method in dict.fromkeys(cell.sweep.method for cell in cells):
         statuses = Counter(cell_status(cell) for cell in cells if cell.sweep.method == method)
         counts = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
         table.add_row(method, str(sum(statuses.values())), counts)
     console.print(table)
-    wrong = [f"{cell_name(cell)} is rejected: {cell.rejection}" for cell in cells if cell.rejection]
+    wrong = rejections(cells)
     if against is not None:
         changes = changes_since(folder, against)
         known = {*config.method_files, *(change.method for change in changes)}

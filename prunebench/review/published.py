@@ -7,9 +7,7 @@ from pathlib import Path
 from prunebench.config.load import Config
 from prunebench.errors import PrunebenchError
 from prunebench.plugins.digest import method_digest
-from prunebench.results.gates import gated
-from prunebench.results.published.board import published_runs
-from prunebench.results.published.lines import cell_name
+from prunebench.results.published.board import published_cells, rejections
 from prunebench.results.published.moved import Change, What, changes_since, objections
 from prunebench.results.published.publication import SUFFIX, read_publication
 from prunebench.review.changes import Changes
@@ -39,7 +37,9 @@ def review_published(folder: Path, config: Config, changes: Changes) -> Publishe
             for what, any_may in free.items()
             for objection in objections([cell for cell in cells if cell.what == what], None if any_may else own)
         ]
-        problems = [*objected, *_outdated(folder, config, changes), *_rejected(folder, config)]
+        there = any(folder.glob(f"*{SUFFIX}"))
+        rejected = rejections(published_cells(config, folder)) if there else []
+        problems = [*objected, *_outdated(folder, config, changes), *rejected]
     except PrunebenchError as error:  # a damaged file, or one whose method is gone
         return PublishedReview((), (str(error),), ())
     hints = [
@@ -57,13 +57,3 @@ def _outdated(folder: Path, config: Config, changes: Changes) -> Iterator[str]:
         digest = method_digest(config.method_files[name])
         if path.is_file() and any(cell.prune.key.get("method") != digest for cell in read_publication(path).cells):
             yield f"{path} has results of {name}'s old code; run prunebench publish {name} and commit it"
-
-
-def _rejected(folder: Path, config: Config) -> Iterator[str]:
-    """Cells that do not compare with their model's dense row."""
-    if not any(folder.glob(f"*{SUFFIX}")):
-        return
-    for _, some in published_runs(config, folder).values():
-        for cell in gated(some, config.references):
-            if cell.rejection:
-                yield f"{cell_name(cell)} is rejected: {cell.rejection}"

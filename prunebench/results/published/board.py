@@ -14,6 +14,8 @@ from prunebench.errors import PrunebenchError, unknown_name
 from prunebench.plugins.digest import method_digest
 from prunebench.plugins.header import parse_variant
 from prunebench.results.cells import CellResult
+from prunebench.results.gates import gated
+from prunebench.results.published.lines import cell_name
 from prunebench.results.published.publication import SUFFIX, Publication, joined, read_published, settings_used
 from prunebench.targets import DENSE
 
@@ -48,6 +50,21 @@ def published_runs(config: Config, folder: Path) -> dict[str, tuple[Config, list
         runs[protocol] = run, sorted(some, key=lambda cell: _place(run, cell))
         _check_dense(folder, protocol, some)
     return runs
+
+
+def published_cells(config: Config, folder: Path) -> list[CellResult]:
+    """All published cells, as the gates let them pass.
+
+    Raises:
+        PrunebenchError: as `published_runs`.
+    """
+    runs = published_runs(config, folder).values()
+    return [cell for _, cells in runs for cell in gated(cells, config.references)]
+
+
+def rejections(cells: Iterable[CellResult]) -> list[str]:
+    """Which of the cells must not be ranked with the others, and why, as one sentence each."""
+    return [f"{cell_name(cell)} is rejected: {cell.rejection}" for cell in cells if cell.rejection]
 
 
 def _as_config(
