@@ -206,7 +206,7 @@ def _measured(result: CellResult, cell: Row, kind: str, pair: Pair, pairs: Seque
     if metric == CONTINUATION:
         return _Score(cell.measured(metric, dataset, found[0].text if found else None, outcome), [])
     values = [nan if m.value is None else m.value for m in found]
-    value = float(np.mean(values)) if values else None
+    value = values[0] if len(values) == 1 else float(np.mean(values)) if values else None
     if outcome[0] == "ok" and value is not None and not isfinite(value):
         outcome = ("diverged", f"{metric} on {dataset} is not finite")
     row = cell.measured(metric, dataset, value, outcome)

@@ -12,6 +12,7 @@ products, and the same items always give the same interval.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,12 +69,20 @@ def median_interval(items: Floats, confidence: float = CONFIDENCE) -> tuple[floa
         The narrowest symmetric one that covers as much as asked or more; None where none does: below six items at 95 %.
     """
     n = len(items)
-    # Both ends are the k-th item, from below and from above: missed if fewer than k items are on one side.
-    k = int(binom.ppf((1 - confidence) / 2, n, 0.5)) if n else 0
+    k = _end_place(n, confidence)
     if k < 1 or not np.isfinite(items).all():
         return None
     ordered = np.sort(items)
     return float(ordered[k - 1]), float(ordered[n - k])
+
+
+@cache
+def _end_place(n: int, confidence: float) -> int:
+    """The k of n items of which both ends are the k-th, from below and from above; 0 where none covers enough.
+
+    Such an interval misses the median if fewer than k items are on one side of it. A run asks for few n, many times.
+    """
+    return int(binom.ppf((1 - confidence) / 2, n, 0.5)) if n else 0
 
 
 def _tail(n: int, confidence: float) -> float:

@@ -10,6 +10,8 @@ from prunebench.sandbox.loading import open_method
 from prunebench.sandbox.policy import Policy
 from tests.bwrap import needs_sandbox
 
+pytestmark = pytest.mark.slow
+
 METHODS = Path(__file__).parents[2] / "methods"
 GENERATED = [name for name, path in find_methods([METHODS]).items() if name.startswith("aigc_")]
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 NAME = "smollm2-135m"
 STATUSES = {"ok", "na", "error", "rejected", "timeout", "oom"}
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

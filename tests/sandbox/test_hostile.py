@@ -173,9 +173,13 @@ def test_gigabytes_of_output_are_cut(call: Call, capfd: pytest.CaptureFixture[st
 
 def test_an_interrupt_in_the_middle_of_a_call_leaves_a_function_that_works(hostile: RemoteFunction, call: Call) -> None:
     main = threading.get_ident()
-    threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        call("catch_everything")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if the tests run in the background
+    try:
+        threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            call("catch_everything")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert hostile._process is None
 
 

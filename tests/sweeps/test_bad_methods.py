@@ -64,7 +64,7 @@ def endless(layer, target):
 def hoard(layer, target):
     hoards = []
     while True:
-        hoards.append(torch.ones(1 << 20))
+        hoards.append(torch.ones(1 << 24))
 
 
 def ask_too_much(layer, target):
@@ -127,7 +127,7 @@ BAD_CELLS = {
     "u12": ("error", "ValueError: it does not fit (moody.py:", ""),
     "u14": ("rejected", "", "has NaN or infinite values"),
     "u16": ("rejected", "", "the target u16 asks for"),
-    "u20": ("timeout", "took longer than limits.cell_minutes = 0.1", ""),
+    "u20": ("timeout", "took longer than limits.cell_minutes = 0.2", ""),
     "u22": ("oom", "reached ", "more than limits.memory_gb = 1.2"),
     "u24": ("oom", "RuntimeError: ", "can't allocate memory"),
     "u26": ("error", "the process exited with status 3", ""),
@@ -140,7 +140,7 @@ BAD_CELLS = {
 }
 DIVERGED = "u40"
 TARGETS = sorted([*GOOD_CELLS, *BAD_CELLS, DIVERGED])
-LIMITS = {"cell_minutes": 0.1, "memory_gb": 1.2}
+LIMITS = {"cell_minutes": 0.2, "memory_gb": 1.2}
 
 
 def prune_record(project: Project, target: str, method: str = "moody") -> PruneRecord:

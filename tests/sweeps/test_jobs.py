@@ -28,6 +28,8 @@ from prunebench.sweeps import keys
 from prunebench.targets import Target
 from tests.sweeps.project import GOOD, LOG, MODEL_NAME, PROTOCOL, Project, make_model, random_ids
 
+pytestmark = pytest.mark.slow
+
 SLEEPY = GOOD.replace(
     "    return weight.abs()",
     '    import os, pathlib, time\n    pathlib.Path("pid").write_text(str(os.getpid()))\n'

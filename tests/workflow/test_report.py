@@ -3,9 +3,13 @@
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.reports.compiling import needs_latex
 from tests.workflow.project import Project
 from tests.workflow.test_paper import add_paper
+
+pytestmark = pytest.mark.slow
 
 PDF = "reports/papers/small.pdf"
 
