@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from prunebench.review.method import MethodReview
     from prunebench.trial.outcome import Outcome
 
-
 _MINUTES = 10  # of one cell of a trial: whoever waits for a review should not wait for a method that hangs
 
 
@@ -60,14 +59,17 @@ def _review(against: str, model: str, configfile: Path, keep: Callable[[str], No
     changes = find_changes(against, config.method_paths)
     published = review_published(Path(PUBLISHED), config, changes)
     methods: list[MethodReview] = []
+
+    def found() -> list[str]:
+        return [*(problem for method in methods for problem in method.problems()), *published.problems]
+
     for name in changes.present:
-        problems = [*(problem for method in methods for problem in method.problems()), *published.problems]
         unfinished = f"The review was ended while it looked at {name}."
-        keep(summarise_review(against, changes, methods, published, [unfinished, *problems]))
+        keep(summarise_review(against, changes, methods, published, [unfinished, *found()]))
         typer.echo(f"{name}: contract, test and trial")
         added = name in changes.added
         methods.append(review_method(name, config, lambda name: _run_trial(name, model, configfile), added))
-    problems = [*(problem for method in methods for problem in method.problems()), *published.problems]
+    problems = found()
     if methods or changes.removed or published.cells or problems:
         return summarise_review(against, changes, methods, published, problems), problems
     nothing = f"No method and no published result differs from {against} ({changes.base[:10]}). {changes.remark}\n"

@@ -5,12 +5,12 @@ from math import exp, fsum, isclose, isfinite
 
 from prunebench.errors import PrunebenchError
 from prunebench.results.expected import PERPLEXITY
-from prunebench.results.records import EvaluationRecord, Measurement, PruneRecord
+from prunebench.results.records import EvaluationRecord, Measurement
 
 _ROUNDING = 1e-6  # relative, and absolute for means near zero
 
 
-def check_cell(prune: PruneRecord, evaluations: Mapping[str, EvaluationRecord], where: str) -> None:
+def check_evaluations(evaluations: Mapping[str, EvaluationRecord], where: str) -> None:
     """Hold each value against its own items.
 
     Args:

@@ -18,7 +18,7 @@ from prunebench.files import digest_json
 from prunebench.layout import Sweep
 from prunebench.plugins.header import parse_variant
 from prunebench.results.cells import CellResult
-from prunebench.results.published.consistent import check_cell
+from prunebench.results.published.consistent import check_evaluations
 from prunebench.results.records import CellId, EvaluationRecord, PruneRecord
 from prunebench.sweeps.keys import DATASET
 from prunebench.targets import Target
@@ -109,7 +109,7 @@ def read_cell(line: Json, environments: Environments, where: str) -> CellResult:
         for kind, record in evaluations.items()
     }
     pruned = _restored(PruneRecord, prune, {"cell": cell}, environments, where)
-    check_cell(pruned, records, where)
+    check_evaluations(records, where)
     return CellResult(sweep, target, pruned, records, tasks=measured_tasks(records))
 
 
